@@ -1,0 +1,94 @@
+"""The exception tree. Every error says what was expected, what came, and the likely next step.
+
+AutoMLNASError
+├── UnknownName            a searcher, space, study or sampler that is not registered
+├── SpaceError             a search space that cannot be used
+│   ├── UnsupportedSpace   a feature of the space that a searcher cannot express
+│   └── SpaceExhausted     every configuration of a finite space has been measured
+├── StudyError             a study that cannot go on
+│   ├── StudyMismatch      reopened with another space, objective, searcher, seed or version
+│   ├── StudyBusy          another live process is running it
+│   └── TooManyFailures    the objective failed again and again
+├── MeasurementError       an objective returned something that is not a measurement
+├── StorageError           a storage that cannot be opened, read or written
+└── MissingPackage         an optional dependency is not installed
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+
+class AutoMLNASError(Exception):
+    """Root of every error this library raises on purpose."""
+
+
+class UnknownName(AutoMLNASError):
+    """A name that is not registered; the message lists the nearest ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind, self.name, self.known = kind, name, sorted(known)
+        near = difflib.get_close_matches(name, self.known, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(self.known)}."
+        super().__init__(f"unknown {kind} {name!r}: {hint}")
+
+
+class SpaceError(AutoMLNASError):
+    """A search space that cannot be used."""
+
+
+class UnsupportedSpace(SpaceError):
+    """A searcher cannot express a feature of the space."""
+
+
+class SpaceExhausted(SpaceError):
+    """Every configuration of a finite space has been measured."""
+
+
+class StudyError(AutoMLNASError):
+    """A study that cannot go on."""
+
+
+class StudyMismatch(StudyError):
+    """A stored study was reopened with another identity.
+
+    Attributes:
+        differences: part of the identity -> (stored, given).
+    """
+
+    def __init__(self, name: str, differences: Mapping[str, tuple[object, object]]) -> None:
+        self.name, self.differences = name, dict(differences)
+        lines = [
+            f"  {part}: stored {old!r}, given {new!r}" for part, (old, new) in differences.items()
+        ]
+        accept = ", ".join(repr(part) for part in differences)
+        super().__init__(
+            f"study {name!r} is stored with another identity:\n"
+            + "\n".join(lines)
+            + f"\nGive the new study another name, or run it with accept=({accept},)."
+        )
+
+
+class StudyBusy(StudyError):
+    """Another live process is running this study."""
+
+
+class TooManyFailures(StudyError):
+    """The objective failed several times in a row; the failed records are kept."""
+
+
+class MeasurementError(AutoMLNASError):
+    """An objective returned something that is not a measurement of the study's metrics."""
+
+
+class StorageError(AutoMLNASError):
+    """A storage that cannot be opened, read or written."""
+
+
+class MissingPackage(AutoMLNASError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, purpose: str) -> None:
+        self.package = package
+        super().__init__(f"{purpose} needs {package}: run `pip install {package}`.")

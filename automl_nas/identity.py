@@ -1,0 +1,46 @@
+"""What makes a study the same study: frozen recipes described as plain JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib.metadata
+import inspect
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ConfigSpace import ConfigurationSpace
+
+
+def describe(thing: Any) -> Any:
+    """JSON that is equal for equal recipes: dataclasses by their fields, callables by their name.
+
+    A space is left out: the study describes it once.
+    """
+    if thing is None or isinstance(thing, bool | int | float | str):
+        return thing
+    if isinstance(thing, Path):
+        return str(thing)
+    if isinstance(thing, Mapping):
+        return {str(key): describe(value) for key, value in thing.items()}
+    if isinstance(thing, list | tuple):
+        return [describe(value) for value in thing]
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        return _describe_dataclass(thing)
+    if isinstance(thing, functools.partial):
+        return {"partial": describe(thing.func), "args": describe(thing.args), **thing.keywords}
+    if inspect.isroutine(thing) or isinstance(thing, type):
+        return thing.__qualname__
+    return type(thing).__qualname__
+
+
+def _describe_dataclass(thing: Any) -> dict[str, Any]:
+    fields = {field.name: getattr(thing, field.name) for field in dataclasses.fields(thing)}
+    plain = {k: describe(v) for k, v in fields.items() if not isinstance(v, ConfigurationSpace)}
+    return {"type": type(thing).__qualname__, **plain}
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Installed versions of distributions, in the order of their names."""
+    return {package: importlib.metadata.version(package) for package in sorted(set(packages))}

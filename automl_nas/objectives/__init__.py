@@ -1,0 +1,1 @@
+"""Objectives: configuration x fidelity -> measurement."""

@@ -1,0 +1,1 @@
+"""Searchers: functions from the record to the next proposal."""

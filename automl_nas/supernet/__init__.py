@@ -1,0 +1,1 @@
+"""All sub-networks in one set of weights: mixtures, operation choice, the supernet protocol."""
