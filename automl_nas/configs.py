@@ -11,16 +11,23 @@ import hashlib
 import io
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from ConfigSpace import Configuration, ConfigurationSpace
 from ConfigSpace.exceptions import ForbiddenValueError
 from ConfigSpace.hyperparameters import (
+    BetaFloatHyperparameter,
+    BetaIntegerHyperparameter,
     CategoricalHyperparameter,
     Constant,
     Hyperparameter,
+    IntegerHyperparameter,
+    NormalFloatHyperparameter,
+    NormalIntegerHyperparameter,
     NumericalHyperparameter,
     OrdinalHyperparameter,
 )
@@ -29,11 +36,15 @@ from automl_nas.errors import SpaceError, UnsupportedSpace
 
 Value = None | bool | int | float | str
 Generator = np.random.RandomState
+AnyHyperparameter = Hyperparameter[Any, Any]
+Vector = npt.NDArray[np.float64]
 
 _DRAWS = 10_000
 """Attempts to hit a legal configuration before the space is called impossible."""
-_COUNTED = 200_000
-"""Spaces with more combinations than this are not counted one by one."""
+_COUNTED = 20_000
+"""Conditional or constrained spaces are counted one by one, up to here (about two seconds)."""
+_PRIOR_DRAWS = 100
+"""Draws from a number's prior in search of another value, before its prior is ignored."""
 _NUMERIC_NEIGHBOURS = 4
 _NUMERIC_DEVIATION = 0.2
 """Standard deviation of a numeric neighbour in the unit interval, as in SMAC's local search."""
@@ -45,13 +56,34 @@ def native(value: Any) -> Any:
 
 
 def to_dict(configuration: Configuration) -> dict[str, Value]:
-    """The active hyperparameters in the space's order, as native Python values."""
-    return {name: native(configuration[name]) for name in configuration}
+    """The active hyperparameters in the space's order, as native Python values.
+
+    A choice comes back as the space spells it: ConfigSpace samples `[1, 2.5]` as 1.0 and 2.5 and
+    `[True, 2]` as 1 and 2, which would give one configuration two digests.
+    """
+    space, vector = configuration.config_space, configuration.get_array()
+    values: dict[str, Value] = {}
+    for name in configuration:
+        options = choices(space[name])
+        if options is None:
+            values[name] = native(configuration[name])
+        elif len(options) == 1:
+            values[name] = options[0]
+        else:
+            values[name] = options[int(vector[space.index_of[name]])]
+    return values
 
 
 def from_dict(space: ConfigurationSpace, values: Mapping[str, Value]) -> Configuration:
     """A legal configuration; raises ConfigSpace's own errors for an illegal one."""
     return Configuration(space, values=dict(values))
+
+
+def adopt(space: ConfigurationSpace, configuration: Configuration) -> Configuration:
+    """The same configuration as a member of `space`: a reopened study has an equal copy of it."""
+    if configuration.config_space is space:
+        return configuration
+    return from_dict(space, to_dict(configuration))
 
 
 def digest(configuration: Configuration | Mapping[str, Value]) -> str:
@@ -73,7 +105,7 @@ def space_from_json(text: str) -> ConfigurationSpace:
     return ConfigurationSpace.from_json(io.StringIO(text))
 
 
-def choices(hyperparameter: Hyperparameter) -> tuple[Value, ...] | None:
+def choices(hyperparameter: AnyHyperparameter) -> tuple[Value, ...] | None:
     """The finite choices of a categorical, ordinal or constant; None for a number."""
     match hyperparameter:
         case CategoricalHyperparameter():
@@ -82,6 +114,19 @@ def choices(hyperparameter: Hyperparameter) -> tuple[Value, ...] | None:
             return tuple(native(choice) for choice in hyperparameter.sequence)
         case Constant():
             return (native(hyperparameter.value),)
+        case _:
+            return None
+
+
+def prior(hyperparameter: AnyHyperparameter) -> str | None:
+    """What an engine without priors cannot express, in words; None for a uniform one."""
+    match hyperparameter:
+        case CategoricalHyperparameter() if hyperparameter.weights is not None:
+            return "weights" if len(set(hyperparameter.weights)) > 1 else None
+        case NormalFloatHyperparameter() | NormalIntegerHyperparameter():
+            return "a normal prior"
+        case BetaFloatHyperparameter() | BetaIntegerHyperparameter():
+            return "a beta prior"
         case _:
             return None
 
@@ -104,7 +149,7 @@ def check_space(space: ConfigurationSpace) -> None:
             )
 
 
-def is_active(space: ConfigurationSpace, name: str, vector: np.ndarray) -> bool:
+def is_active(space: ConfigurationSpace, name: str, vector: Vector) -> bool:
     """Whether the conditions of `name` hold in a vector filled in topological order."""
     return all(c.satisfied_by_vector(vector) for c in space.parent_conditions_of[name])
 
@@ -120,7 +165,7 @@ def define_by_run(space: ConfigurationSpace, suggest: Callable[[str], Value]) ->
     return values
 
 
-def _within(hyperparameter: Hyperparameter, value: Any) -> Any:
+def _within(hyperparameter: AnyHyperparameter, value: Any) -> Any:
     if isinstance(hyperparameter, NumericalHyperparameter):
         return native(min(max(value, hyperparameter.lower), hyperparameter.upper))
     return value
@@ -147,11 +192,7 @@ def draw_legal(space: ConfigurationSpace, draw: Callable[[], Mapping[str, Value]
 
 def sample(space: ConfigurationSpace, rng: Generator) -> Configuration:
     """One draw from the space's own priors, given conditions and forbidden clauses."""
-
-    def value(name: str) -> Value:
-        return native(space[name].sample_value(seed=rng))
-
-    return draw_legal(space, lambda: define_by_run(space, value))
+    return draw_legal(space, lambda: define_by_run(space, lambda name: _draw(space[name], rng)))
 
 
 def _with(
@@ -163,7 +204,7 @@ def _with(
     def suggest(key: str) -> Value:
         if key == name:
             return value
-        return old[key] if key in old else native(space[key].sample_value(seed=rng))
+        return old[key] if key in old else _draw(space[key], rng)
 
     return define_by_run(space, suggest)
 
@@ -187,15 +228,23 @@ def mutate(configuration: Configuration, rng: Generator) -> Configuration:
     return draw_legal(space, draw)
 
 
-def _another(hyperparameter: Hyperparameter, current: Any, rng: Generator) -> Value:
+def _another(hyperparameter: AnyHyperparameter, current: Any, rng: Generator) -> Value:
     options = choices(hyperparameter)
     if options is not None:
         rest = [option for option in options if option != native(current)]
         return rest[rng.randint(len(rest))]
-    while True:
-        value = native(hyperparameter.sample_value(seed=rng))
-        if value != native(current):
-            return value  # type: ignore[no-any-return]
+    for attempt in itertools.count():
+        peaked = attempt >= _PRIOR_DRAWS
+        drawn = hyperparameter.to_value(rng.uniform()) if peaked else _draw(hyperparameter, rng)
+        if native(drawn) != native(current):
+            break
+    value: Value = native(drawn)
+    return value
+
+
+def _draw(hyperparameter: AnyHyperparameter, rng: Generator) -> Value:
+    value: Value = native(hyperparameter.sample_value(seed=rng))
+    return value
 
 
 def neighbours(configuration: Configuration, rng: Generator) -> Iterator[Configuration]:
@@ -211,7 +260,7 @@ def neighbours(configuration: Configuration, rng: Generator) -> Iterator[Configu
                 yield neighbour
 
 
-def _near(hyperparameter: Hyperparameter, current: Any, rng: Generator) -> list[Value]:
+def _near(hyperparameter: AnyHyperparameter, current: Any, rng: Generator) -> list[Value]:
     options = choices(hyperparameter)
     if options is not None:
         return [option for option in options if option != native(current)]
@@ -222,32 +271,59 @@ def _near(hyperparameter: Hyperparameter, current: Any, rng: Generator) -> list[
 
 
 def enumerate_space(space: ConfigurationSpace) -> Iterator[Configuration]:
-    """Every legal configuration of a finite space, each once, in the space's order."""
-    names = list(space)
-    options = [_finite_choices(space, name) for name in names]
-    seen: set[str] = set()
-    for combination in itertools.product(*options):
-        full = dict(zip(names, combination, strict=True))
-        configuration = legal(space, define_by_run(space, full.__getitem__))
-        if configuration is not None and (key := digest(configuration)) not in seen:
-            seen.add(key)
+    """Every legal configuration of a finite space, each once, in the space's order.
+
+    Raises:
+        UnsupportedSpace: names the first continuous hyperparameter.
+    """
+    options = {name: _finite_choices(space[name]) for name in space}
+    for values in _branches(space, list(space), options):
+        configuration = legal(space, values)
+        if configuration is not None:
             yield configuration
 
 
-def _finite_choices(space: ConfigurationSpace, name: str) -> tuple[Value, ...]:
-    options = choices(space[name])
+def _branches(
+    space: ConfigurationSpace, names: list[str], options: Mapping[str, Sequence[Value]]
+) -> Iterator[dict[str, Value]]:
+    """All active assignments, depth first without recursion: inactive names do not branch."""
+    stack: list[tuple[int, dict[str, Value], Vector]] = [(0, {}, np.full(len(names), np.nan))]
+    while stack:
+        depth, values, vector = stack.pop()
+        if depth == len(names):
+            yield values
+            continue
+        name = names[depth]
+        if not is_active(space, name, vector):
+            stack.append((depth + 1, values, vector))
+            continue
+        for value in reversed(options[name]):
+            extended = vector.copy()
+            extended[space.index_of[name]] = space[name].to_vector(value)
+            stack.append((depth + 1, {**values, name: value}, extended))
+
+
+def _finite_choices(hyperparameter: AnyHyperparameter) -> Sequence[Value]:
+    options = choices(hyperparameter)
     if options is not None:
         return options
-    if (steps := space[name].size) == np.inf:
-        raise UnsupportedSpace(f"hyperparameter {name!r} is continuous: the space is not finite.")
-    return tuple(range(int(space[name].lower), int(space[name].lower) + int(steps)))
+    if not isinstance(hyperparameter, IntegerHyperparameter):
+        raise UnsupportedSpace(
+            f"hyperparameter {hyperparameter.name!r} is continuous: the space is not finite."
+        )
+    return range(int(hyperparameter.lower), int(hyperparameter.upper) + 1)
 
 
-def count(space: ConfigurationSpace) -> int | None:
-    """Number of legal configurations; None where infinite or too many to count one by one."""
-    combinations = np.prod([float(h.size) for h in space.values()])
-    if combinations == np.inf:
+def count(space: ConfigurationSpace, limit: int = _COUNTED) -> int | None:
+    """Number of legal configurations; None where infinite or too many to count one by one.
+
+    Without conditions and forbidden clauses it is a product; otherwise the configurations are
+    enumerated, and more than `limit` of them are not counted.
+    """
+    sizes = [hyperparameter.size for hyperparameter in space.values()]
+    if any(size == math.inf for size in sizes):
         return None
     if not space.conditions and not space.forbidden_clauses:
-        return int(combinations)
-    return sum(1 for _ in enumerate_space(space)) if combinations <= _COUNTED else None
+        return math.prod(int(size) for size in sizes)
+    counted = sum(1 for _ in itertools.islice(enumerate_space(space), limit + 1))
+    return counted if counted <= limit else None

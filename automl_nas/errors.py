@@ -2,9 +2,11 @@
 
 AutoMLNASError
 ├── UnknownName            a searcher, space, study or sampler that is not registered
+├── SettingError           a setting out of its range (also a ValueError)
 ├── SpaceError             a search space that cannot be used
 │   ├── UnsupportedSpace   a feature of the space that a searcher cannot express
 │   └── SpaceExhausted     every configuration of a finite space has been measured
+├── UnsupportedObjectives  a searcher cannot optimise this number of metrics
 ├── StudyError             a study that cannot go on
 │   ├── StudyMismatch      reopened with another space, objective, searcher, seed or version
 │   ├── StudyBusy          another live process is running it
@@ -34,6 +36,10 @@ class UnknownName(AutoMLNASError):
         super().__init__(f"unknown {kind} {name!r}: {hint}")
 
 
+class SettingError(AutoMLNASError, ValueError):
+    """A setting out of its range."""
+
+
 class SpaceError(AutoMLNASError):
     """A search space that cannot be used."""
 
@@ -44,6 +50,14 @@ class UnsupportedSpace(SpaceError):
 
 class SpaceExhausted(SpaceError):
     """Every configuration of a finite space has been measured."""
+
+
+class UnsupportedObjectives(AutoMLNASError):
+    """A searcher cannot optimise this number of metrics."""
+
+    def __init__(self, searcher: str, expected: str, given: int, advice: str) -> None:
+        self.searcher, self.given = searcher, given
+        super().__init__(f"{searcher} optimises {expected}, got {given}: {advice}")
 
 
 class StudyError(AutoMLNASError):

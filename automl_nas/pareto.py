@@ -15,37 +15,44 @@ Floats = NDArray[np.float64]
 
 def _matrix(losses: ArrayLike) -> Floats:
     points = np.asarray(losses, dtype=float)
-    return points.reshape(len(points), -1)
+    return points if points.ndim == 2 else points.reshape(len(points), -1 if points.size else 0)
 
 
 def dominates(losses: ArrayLike) -> NDArray[np.bool_]:
     """(n, n) matrix: row i dominates column j (no metric worse, at least one better)."""
     points = _matrix(losses)
     left, right = points[:, None, :], points[None, :, :]
-    matrix: NDArray[np.bool_] = (left <= right).all(-1) & (left < right).any(-1)
-    return matrix
+    matrix = np.all(left <= right, axis=-1) & np.any(left < right, axis=-1)
+    return np.asarray(matrix, dtype=bool)
 
 
 def front(losses: ArrayLike) -> list[int]:
-    """Indices of the points that no other point dominates, in input order."""
+    """Indices of the points that no other point dominates, in input order.
+
+    Culling in lexicographic order: the first point left is on the front, and what it dominates
+    goes; as many passes as the front has points, so whole tables of a benchmark are fine.
+    """
     points = _matrix(losses)
-    if len(points) == 0:
-        return []
-    return [int(i) for i in np.flatnonzero(~dominates(points).any(axis=0))]
+    left, result = np.lexsort(points.T[::-1]) if points.size else np.zeros(0, dtype=int), []
+    while len(left):
+        best, others = points[left[0]], points[left]
+        result.append(int(left[0]))
+        beaten = np.all(best <= others, axis=1) & np.any(best < others, axis=1)
+        left = left[1:][~beaten[1:]]
+    return sorted(result)
 
 
 def ranks(losses: ArrayLike) -> NDArray[np.int_]:
     """Non-domination rank of each point: 0 for the front, 1 for the front of the rest, ...
 
-    Source: Deb et al. 2002 (NSGA-II), fast non-dominated sorting.
+    Source: Deb et al. 2002 (NSGA-II); fronts are peeled off one after the other.
     """
     points = _matrix(losses)
-    beaten = dominates(points) if len(points) else np.zeros((0, 0), dtype=bool)
-    result, left = np.full(len(points), -1), np.ones(len(points), dtype=bool)
-    rank = 0
-    while left.any():
-        layer = left & ~beaten[left].any(axis=0)
-        result[layer], left, rank = rank, left & ~layer, rank + 1
+    result, left, rank = np.full(len(points), -1), np.arange(len(points)), 0
+    while len(left):
+        layer = front(points[left])
+        result[left[layer]] = rank
+        left, rank = np.delete(left, layer), rank + 1
     return result
 
 

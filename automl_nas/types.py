@@ -1,4 +1,4 @@
-"""The words of the library as frozen dataclasses: Metric, Fidelity, Proposal, Measurement, Cost, Record, History.
+"""The words of the library as frozen dataclasses.
 
 A searcher maps a `History` to a `Proposal`; an objective maps a configuration to a `Measurement`;
 the study joins both into a `Record`. Values are named and kept in the user's direction; `losses`
@@ -7,13 +7,14 @@ are the same values minimised, and `Metric.loss` is the only place where a sign 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from ConfigSpace import Configuration, ConfigurationSpace
+
+from automl_nas.errors import SettingError
 
 Status = Literal["running", "complete", "failed"]
 
@@ -72,7 +73,7 @@ class Trial:
     seed: int
     """Evaluation seed: the same for every configuration of a study."""
     folder: Path | None = None
-    """For checkpoints; created on first use by the objective, None where the study has no folder."""
+    """For checkpoints, not created yet; None where the study has no folder."""
     parent_folder: Path | None = None
     """Folder of the trial that this one continues."""
     report: Callable[[int, Mapping[str, float]], None] = lambda _step, _values: None
@@ -126,8 +127,12 @@ class Record:
     audit: bool = False
     values: Mapping[str, float] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
+    search_flops: float = 0.0
+    """Training FLOPs spent inside `propose`; always charged."""
     training_flops: float = 0.0
-    """FLOPs of this measurement, charged or not (`cost` has what was charged)."""
+    """Training FLOPs of this measurement, charged or not (`cost` has what was charged)."""
+    simulated_seconds: float = 0.0
+    """Simulated seconds of this measurement, charged or not."""
     duplicate_of: int | None = None
     """Number of the record whose measurement answered this one."""
     order: int = -1
@@ -146,7 +151,7 @@ class Record:
 
 @dataclass
 class Cache:
-    """Where a searcher keeps what the record and the seed determine; dropping it changes nothing."""
+    """What a searcher keeps of what record and seed determine; dropping it changes nothing."""
 
     folder: Path | None = None
     """Survives the process; None where the study has no folder."""
@@ -180,8 +185,3 @@ class History:
         return sum(r.searcher == searcher for r in self.records) + sum(
             r.searcher == searcher for r in self.pending
         )
-
-
-def finite(values: Mapping[str, float], metrics: Sequence[Metric]) -> bool:
-    """Whether every optimised metric has a finite value."""
-    return all(math.isfinite(values[metric.name]) for metric in metrics)

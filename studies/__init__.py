@@ -1,1 +1,1 @@
-"""."""
+"""Runnable definitions: each module offers `studies(...) -> list[Study]`."""

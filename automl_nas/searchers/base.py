@@ -11,20 +11,21 @@
             return Proposal(configs.sample(self.space, seeds.rng(self.name, history.seed, number)))
 
 `propose` is deterministic in (history without measured seconds, number, study seed). A searcher is
-a frozen recipe: whatever it keeps between calls lives in `history.cache` and may vanish at any time.
+a frozen recipe: what it keeps between calls lives in `history.cache` and may vanish at any time.
 `automl_nas.testing.SearcherContract` checks all of it.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import ClassVar, Protocol, runtime_checkable
 
 from ConfigSpace import ConfigurationSpace
 
 from automl_nas import configs, pareto
-from automl_nas.errors import SpaceExhausted
+from automl_nas.errors import SpaceExhausted, UnsupportedSpace
 from automl_nas.types import History, Proposal, Record
 
 
@@ -48,25 +49,60 @@ class Searcher(Protocol):
         """
 
 
-@functools.lru_cache(maxsize=64)
-def _count(space_json: str) -> int | None:
-    return configs.count(configs.space_from_json(space_json))
-
-
-def space_size(space: ConfigurationSpace) -> int | None:
-    """Number of legal configurations; None where infinite or beyond counting. Cached."""
-    return _count(configs.space_to_json(space))
+@functools.lru_cache(maxsize=256)
+def _count(space_json: str, limit: int) -> int | None:
+    return configs.count(configs.space_from_json(space_json), limit)
 
 
 def require_unmeasured(space: ConfigurationSpace, history: History) -> None:
-    """Raises SpaceExhausted when nothing is left to measure at full fidelity."""
-    answered = [r for r in history.records if r.fidelity is None and not r.audit]
-    if not answered or (size := space_size(space)) is None or len(answered) < size:
+    """Raises SpaceExhausted when nothing is left to measure at full fidelity.
+
+    Failed configurations count as measured: nothing is gained by trying them again. A space is
+    only counted as far as there are records, so large ones cost nothing.
+    """
+    if any(hyperparameter.size == math.inf for hyperparameter in space.values()):
         return
-    if len({configs.digest(record.configuration) for record in answered}) >= size:
+    answered = len(measured(history))
+    if not answered:
+        return
+    limit = 1 << answered.bit_length()
+    size = _count(configs.space_to_json(space), limit)
+    if size is not None and answered >= size:
         raise SpaceExhausted(
             f"all {size} configurations of the space have been measured: the search is complete."
         )
+
+
+def measured(history: History) -> set[str]:
+    """Digests of the configurations that have been measured, or failed, at full fidelity."""
+    done = (r for r in history.records if r.fidelity is None and not r.audit)
+    return {configs.digest(record.configuration) for record in done}
+
+
+def require_positive(**settings: int) -> None:
+    """Raises ValueError that names the setting which is not a positive integer."""
+    for name, value in settings.items():
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a positive integer, got {value!r}.")
+
+
+def require_choice(space: ConfigurationSpace, engine: str) -> None:
+    """Raises UnsupportedSpace where every hyperparameter has one value only."""
+    if all(hyperparameter.size == 1 for hyperparameter in space.values()):
+        raise UnsupportedSpace(
+            f"{engine} needs a hyperparameter with two values or more: {list(space)} have one each."
+        )
+
+
+def refuse_priors(space: ConfigurationSpace, engine: str) -> None:
+    """Raises UnsupportedSpace where `engine` would ignore weights or a prior of the space."""
+    for name, hyperparameter in space.items():
+        if (prior := configs.prior(hyperparameter)) is not None:
+            raise UnsupportedSpace(
+                f"hyperparameter {name!r} has {prior}, which {engine} cannot express: make it "
+                "uniform, or use a searcher that samples from the space (random, "
+                "regularized-evolution, local-search)."
+            )
 
 
 def best_first(history: History, records: Sequence[Record]) -> list[Record]:

@@ -1,0 +1,130 @@
+"""The command `automl-nas`: list, run, report, doctor, and a command for each study that has one.
+
+Studies such as `compare` are found by entry point; nothing heavy is imported before it is needed.
+A user's mistake ends with one line on standard error and exit code 2, never with a traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from automl_nas import registry
+from automl_nas.errors import AutoMLNASError, UnknownName
+
+if TYPE_CHECKING:
+    from automl_nas.study import Study
+
+
+class _Commands(click.Group):
+    """Built-in commands, then those of registered studies."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        own = super().list_commands(ctx)
+        return own + [name for name in registry.names("study") if name not in own]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        own = super().get_command(ctx, cmd_name)
+        if own is not None or cmd_name not in registry.names("study"):
+            return own
+        command = getattr(registry.load("study", cmd_name), "command", None)
+        return command if isinstance(command, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            raise UnknownName("command", args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands)
+@click.version_option(package_name="automl_nas")
+def cli() -> None:
+    """Architecture and hyperparameter search: one space, one record, every kind of searcher."""
+
+
+@cli.command("list")
+def list_() -> None:
+    """Show the registered searchers, spaces and studies."""
+    from automl_nas.terminal import catalogue
+
+    catalogue()
+
+
+@cli.command()
+@click.argument("study")
+@click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--storage", default="sqlite:///study.db", show_default=True, help="Where to record.")
+@click.option("--workers", type=click.IntRange(1), help="Processes; default: one per core.")
+def run(study: str, settings: tuple[str, ...], storage: str, workers: int | None) -> None:
+    """Run (or resume) the registered STUDY with keyword settings such as seeds=5."""
+    from automl_nas.terminal import run_with_progress, show
+
+    studies = _studies(study, dict(map(_setting, settings)))
+    run_with_progress(studies, storage, workers or os.cpu_count() or 1)
+    show(storage, [one.name for one in studies])
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise click.BadParameter(f"{text!r}: expected KEY=VALUE.")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value
+
+
+def _studies(name: str, settings: dict[str, Any]) -> list[Study]:
+    import inspect
+
+    factory = registry.load("study", name).studies
+    known = inspect.signature(factory).parameters
+    for key in settings:
+        if key not in known:
+            raise UnknownName(f"setting of study {name}", key, known)
+    studies: list[Study] = factory(**settings)
+    return studies
+
+
+@cli.command()
+@click.argument("storage")
+@click.option("--out", default="report.html", show_default=True, help="The page to write.")
+def report(storage: str, out: str) -> None:
+    """Write the HTML report of all studies in STORAGE (an URL or the path of an SQLite file)."""
+    from automl_nas import report as reports
+    from automl_nas.results import load
+
+    results = load(storage if ":" in storage else f"sqlite:///{storage}")
+    path = reports.write(results, out, title=f"Studies in {storage}")
+    click.echo(f"wrote {path}")
+
+
+@cli.command()
+def doctor() -> None:
+    """Check the installation: versions, engines, packages in the way."""
+    from automl_nas.doctor import diagnose
+
+    sys.exit(0 if diagnose() else 1)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("stopped; run the same command again to go on.", err=True)
+        sys.exit(130)
+    except AutoMLNASError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)

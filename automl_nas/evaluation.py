@@ -1,0 +1,123 @@
+"""From an objective's answer to a finished record: failures, wrong metrics, duplicates, charges."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from automl_nas.errors import MeasurementError
+from automl_nas.types import Cost, Measurement, Metric, Record, Trial
+
+if TYPE_CHECKING:
+    from automl_nas.objectives.base import Objective, Returned
+
+WRONG = "MeasurementError: "
+"""Starts the failure of a record whose objective broke its contract: the program is wrong."""
+
+
+def as_measurement(returned: Returned, objective: Objective) -> Measurement:
+    """What the objective returned, as a measurement of exactly its metrics.
+
+    Raises:
+        MeasurementError: metrics are missing, unknown or not numbers.
+    """
+    if isinstance(returned, Measurement):
+        measurement = returned
+    elif isinstance(returned, Mapping):
+        measurement = Measurement(returned)
+    else:
+        measurement = Measurement({metric.name: returned for metric in objective.metrics[:1]})
+    expected = [metric.name for metric in objective.metrics]
+    if set(measurement.values) != set(expected):
+        raise MeasurementError(
+            f"objective {objective.name!r} returned {_shown(returned)}: expected the metrics "
+            f"{', '.join(expected)}, a Measurement or a dict with exactly these names."
+        )
+    try:
+        values = {name: float(measurement.values[name]) for name in expected}
+    except (TypeError, ValueError) as error:
+        raise MeasurementError(
+            f"objective {objective.name!r} returned {_shown(returned)}: metric values must be "
+            "numbers."
+        ) from error
+    return replace(measurement, values=values)
+
+
+def _shown(returned: Any) -> str:
+    if isinstance(returned, Mapping | Measurement):
+        values = returned.values if isinstance(returned, Measurement) else returned
+        return f"the metrics {', '.join(map(str, values)) or '(none)'}"
+    return repr(returned)
+
+
+def evaluate(
+    record: Record, objective: Objective, optimize: tuple[Metric, ...], trial: Trial
+) -> Record:
+    """Calls the objective; an exception makes a failed record."""
+    started = time.perf_counter()
+    try:
+        returned = objective(record.configuration, record.fidelity, trial)
+    except Exception as error:  # noqa: BLE001 - any failure of a user's objective is a record
+        failure = f"{type(error).__name__}: {error}"
+        return finish(record, Measurement({}), failure, time.perf_counter() - started)
+    return judge(record, returned, objective, optimize, time.perf_counter() - started)
+
+
+def judge(
+    record: Record,
+    returned: Returned,
+    objective: Objective,
+    optimize: tuple[Metric, ...],
+    seconds: float,
+) -> Record:
+    """The finished record; values that are not finite and wrong metrics make a failed one."""
+    try:
+        measurement = as_measurement(returned, objective)
+    except MeasurementError as error:
+        return finish(record, Measurement({}), f"{WRONG}{error}", seconds)
+    bad = [m.name for m in optimize if not math.isfinite(measurement.values[m.name])]
+    shown = ", ".join(f"{name} = {measurement.values[name]}" for name in bad)
+    return finish(record, measurement, f"{shown} is not finite" if bad else "", seconds)
+
+
+def finish(record: Record, measurement: Measurement, failure: str, seconds: float) -> Record:
+    """The record with its measurement or failure, charged."""
+    finished = replace(
+        record,
+        status="failed" if failure else "complete",
+        values=measurement.values,
+        training_flops=measurement.training_flops,
+        simulated_seconds=measurement.simulated_seconds,
+        evaluate_seconds=seconds,
+        failure=failure,
+    )
+    return charged(finished, charge=not record.audit)
+
+
+def answered(record: Record, known: Record) -> Record:
+    """A duplicate with the known measurement; charged only if the known one was not."""
+    copy = replace(
+        record,
+        status=known.status,
+        values=known.values,
+        training_flops=known.training_flops,
+        simulated_seconds=known.simulated_seconds,
+        failure=known.failure,
+        duplicate_of=known.number,
+    )
+    return charged(copy, charge=not record.audit and known.cost.evaluations == 0)
+
+
+def charged(record: Record, *, charge: bool) -> Record:
+    """The record with its cost: search always, the measurement when `charge`d."""
+    seconds = record.ask_seconds + record.setup_seconds + record.evaluate_seconds
+    cost = Cost(
+        evaluations=int(charge),
+        training_flops=record.search_flops + (record.training_flops if charge else 0.0),
+        simulated_seconds=record.simulated_seconds if charge else 0.0,
+        seconds=seconds,
+    )
+    return replace(record, cost=cost)

@@ -1,0 +1,180 @@
+"""The supervised training loop: stochastic gradient descent with a cosine schedule, in memory.
+
+    with seeded(seed, device), threads(1):
+        network = build().to(device)
+        fitted = fit(network, splits.train, TrainingRecipe(epochs=10), seed=seed)
+
+The order of the images is keyed by `seed`; weights and dropout come from torch's current
+generators, which `seeded` sets and puts back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from automl_nas import seeds
+from automl_nas.images import Split
+
+_EVALUATION_BATCH = 1024
+"""Images per forward pass outside training; of no influence on results in evaluation mode."""
+
+
+@dataclass(frozen=True)
+class TrainingRecipe:
+    """Stochastic gradient descent with a cosine schedule."""
+
+    epochs: int = 10
+    """Passes over the training part at full fidelity."""
+    batch_size: int = 100
+    """Images per step; an incomplete last batch of an epoch is left out."""
+    learning_rate: float = 0.1
+    """At the first step; it falls to zero along half a cosine over all steps."""
+    momentum: float = 0.9
+    """Decay of the running sum of gradients."""
+    weight_decay: float = 5e-4
+    """L2 penalty on all parameters."""
+    nesterov: bool = True
+    """Nesterov's form of the momentum."""
+    clip: float | None = None
+    """Largest norm of a step's gradient; None: any."""
+    threads: int = 1
+    """CPU threads of the training."""
+    device: str = "cpu"
+    """Where to train, in torch's words."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a training did."""
+
+    images_seen: int
+    """Training images, counted as often as they were seen."""
+    diverged: bool
+    """Whether it was stopped at an epoch whose loss was not finite."""
+
+
+def steps_per_epoch(images: int, recipe: TrainingRecipe) -> int:
+    """Whole batches in `images` training images; one smaller batch where there are too few."""
+    return max(1, images // recipe.batch_size)
+
+
+def images_per_epoch(images: int, recipe: TrainingRecipe) -> int:
+    """How many of `images` training images an epoch uses."""
+    return min(images, steps_per_epoch(images, recipe) * recipe.batch_size)
+
+
+def fit(
+    network: nn.Module,
+    split: Split,
+    recipe: TrainingRecipe,
+    *,
+    seed: int,
+    epochs: int | None = None,
+    report: Callable[[int, Mapping[str, float]], None] = lambda _epoch, _values: None,
+) -> Fitted:
+    """Trains in place on the recipe's device, where the network must be.
+
+    After each epoch, from 1, `report(epoch, {"train_loss", "train_error"})` gives the mean over the
+    epoch's own steps, the error in percent.
+    """
+    epochs = recipe.epochs if epochs is None else epochs
+    network.to(memory_format=torch.channels_last)
+    images = split.images.to(recipe.device, memory_format=torch.channels_last)
+    labels = split.labels.to(recipe.device)
+    used = images_per_epoch(len(images), recipe)
+    optimizer = _optimizer(network, recipe)
+    schedule = _cosine(recipe.learning_rate, epochs * steps_per_epoch(len(images), recipe))
+    generator = torch.Generator().manual_seed(seeds.derive("order", seed))
+    network.train()
+    for epoch in range(1, epochs + 1):
+        order = torch.randperm(len(images), generator=generator)[:used].to(images.device)
+        batches = zip(
+            images[order].split(recipe.batch_size),
+            labels[order].split(recipe.batch_size),
+            strict=True,
+        )
+        total = torch.zeros(2, device=images.device)
+        for batch in batches:
+            optimizer.param_groups[0]["lr"] = next(schedule)
+            total += len(batch[0]) * _step(network, batch, optimizer, recipe.clip)
+        loss, wrong = (total / used).tolist()
+        if not math.isfinite(loss):
+            return Fitted(epoch * used, diverged=True)
+        report(epoch, {"train_loss": loss, "train_error": 100 * wrong})
+    return Fitted(epochs * used, diverged=False)
+
+
+def _optimizer(network: nn.Module, recipe: TrainingRecipe) -> torch.optim.Optimizer:
+    return torch.optim.SGD(
+        network.parameters(),
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        nesterov=recipe.nesterov,
+        foreach=True,
+    )
+
+
+def _cosine(learning_rate: float, steps: int) -> Iterator[float]:
+    for step in range(steps):
+        yield learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def _step(
+    network: nn.Module,
+    batch: tuple[Tensor, Tensor],
+    optimizer: torch.optim.Optimizer,
+    clip: float | None,
+) -> Tensor:
+    """One step; (mean loss, share of wrong images) before it."""
+    images, labels = batch
+    logits = network(images)
+    loss = F.cross_entropy(logits, labels)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    if clip is not None:
+        nn.utils.clip_grad_norm_(network.parameters(), clip, foreach=True)
+    optimizer.step()
+    wrong = (logits.detach().argmax(1) != labels).float().mean()
+    return torch.stack([loss.detach(), wrong])
+
+
+@torch.no_grad()
+def error(network: nn.Module, split: Split, device: torch.device | str = "cpu") -> float:
+    """Wrong answers in percent, in evaluation mode; the network is left in it."""
+    network.eval()
+    pairs = zip(
+        split.images.split(_EVALUATION_BATCH), split.labels.split(_EVALUATION_BATCH), strict=True
+    )
+    wrong = sum(int((network(x.to(device, memory_format=torch.channels_last)).argmax(1).cpu() != y).sum()) for x, y in pairs)
+    return 100 * wrong / len(split.labels)
+
+
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[None]:
+    """`count` CPU threads within, as many as before afterwards. A setting of the whole process."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
+    """The global generators of the CPU and of `device` start from `seed` within; put back after."""
+    device = torch.device(device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield

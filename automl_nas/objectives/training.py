@@ -1,0 +1,158 @@
+"""Trains a configuration's network from scratch and measures it.
+
+    objective = TrainingObjective(networks, Digits(), TrainingRecipe(epochs=10))
+
+`networks` says how a configuration becomes a network and what it costs: a frozen dataclass with
+`build`, `forward_flops` and `mean_forward_flops` (`spaces.nasbench201.NetworkRecipe` is one), or
+`FromFunction(build)` around a plain function. The fidelity is `epochs`: fewer epochs are a training
+of their own with a cosine schedule of their own, not the beginning of a longer one.
+
+All randomness is keyed by `trial.seed`; torch's global generators and thread count are as before
+when the call returns. Results repeat exactly for one thread count and device; on a GPU only with
+deterministic kernels. Threads are a setting of the process: run workers as processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+import torch
+from ConfigSpace import Configuration
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from automl_nas import seeds
+from automl_nas.flops import Shape, forward_flops
+from automl_nas.images import ImageTask, Split, Splits
+from automl_nas.types import Fidelity, Measurement, Metric, Trial
+
+PASSES = 3
+"""Forward passes' worth of FLOPs per training image: one forward, and a backward counts two."""
+
+
+class Networks(Protocol):
+    """How configurations become networks; a frozen dataclass, as it is part of a study's identity."""
+
+    def build(self, configuration: Configuration) -> nn.Module:
+        """A fresh network, (batch, channels, height, width) -> (batch, classes)."""
+
+    def forward_flops(self, configuration: Configuration, image: Shape) -> float:
+        """FLOPs per image, 2 x MACs."""
+
+    def mean_forward_flops(self, image: Shape) -> float | None:
+        """The mean of `forward_flops` over the space; None: not known."""
+
+
+@dataclass(frozen=True)
+class FromFunction:
+    """A plain `build(configuration) -> nn.Module` as `Networks`; FLOPs are counted by torch."""
+
+    function: Callable[[Configuration], nn.Module]
+
+    def build(self, configuration: Configuration) -> nn.Module:
+        """The function's network."""
+        return self.function(configuration)
+
+    def forward_flops(self, configuration: Configuration, image: Shape) -> float:
+        """Counted on a network built for it."""
+        with _seeded(0, torch.device("cpu")):
+            return forward_flops(self.function(configuration), image)
+
+    def mean_forward_flops(self, image: Shape) -> float | None:  # noqa: ARG002
+        """Not known for a mere function."""
+        return None
+
+
+@dataclass(frozen=True)
+class TrainingRecipe:
+    """Stochastic gradient descent with a cosine schedule."""
+
+    epochs: int = 10
+    """Passes over the training part at full fidelity."""
+    batch_size: int = 100
+    """Images per step; an incomplete last batch of an epoch is left out."""
+    learning_rate: float = 0.1
+    """At the first step; it falls to zero along half a cosine."""
+    momentum: float = 0.9
+    """Of the gradient's running mean."""
+    weight_decay: float = 5e-4
+    """L2 penalty on all parameters."""
+    nesterov: bool = True
+    """Nesterov's form of the momentum."""
+    clip: float | None = 5.0
+    """Largest norm of a step's gradient; None: any."""
+    threads: int = 1
+    """CPU threads of the training."""
+    device: str = "cpu"
+    """Where to train, in torch's words."""
+
+
+@dataclass(frozen=True)
+class TrainingObjective:
+    """Error of a network trained from scratch, its parameters and FLOPs; an `Objective`."""
+
+    networks: Networks
+    """How a configuration becomes a network."""
+    task: ImageTask
+    """Trained on `train`, measured on `validation` and `test`."""
+    recipe: TrainingRecipe = field(default_factory=TrainingRecipe)
+    """How to train."""
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("validation_error", unit="%"),
+        Metric("test_error", unit="%"),
+        Metric("parameters"),
+        Metric("flops", unit="FLOPs per image"),
+    )
+    packages: ClassVar[tuple[str, ...]] = ("torch",)
+
+    @property
+    def name(self) -> str:
+        """Such as `training:digits`."""
+        return f"training:{self.task.name}"
+
+    @property
+    def fidelity(self) -> Fidelity:
+        """Epochs."""
+        return Fidelity("epochs", self.recipe.epochs)
+
+    @property
+    def full_training_flops(self) -> float | None:
+        """Training FLOPs at full fidelity of the mean network of the space."""
+        splits = self.task.load()
+        flops = self.networks.mean_forward_flops(image_shape(splits))
+        seen = self.recipe.epochs * steps_per_epoch(splits, self.recipe) * self.recipe.batch_size
+        return None if flops is None else seen * PASSES * flops
+
+    def __call__(
+        self, configuration: Configuration, fidelity: int | None, trial: Trial
+    ) -> Measurement:
+        """Trains for `fidelity` epochs (None: all). A diverged training has NaN errors.
+
+        Raises:
+            ValueError: the fidelity is outside 1 … `recipe.epochs`.
+        """
+        epochs = self.recipe.epochs if fidelity is None else fidelity
+        if not 1 <= epochs <= self.recipe.epochs:
+            raise ValueError(f"expected 1 … {self.recipe.epochs} epochs, got {fidelity=}.")
+        splits, device = self.task.load(), torch.device(self.recipe.device)
+        flops = self.networks.forward_flops(configuration, image_shape(splits))
+        with _threads(self.recipe.threads), _seeded(seeds.derive("init", trial.seed), device):
+            network = self.networks.build(configuration).to(device)
+            seen = train(network, splits.train, self.recipe, epochs=epochs, trial=trial)
+            values = {
+                "validation_error": error(network, splits.validation, device),
+                "test_error": error(network, splits.test, device),
+                "parameters": float(sum(p.numel() for p in network.parameters())),
+                "flops": flops,
+            }
+        return Measurement(values, training_flops=seen * PASSES * flops)
+
+
+def image_shape(splits: Splits) -> Shape:
+    """(channels, height, width) of the task's images."""
+    channels, height, width = splits.train.images.shape[1:]
+    return channels, height, width

@@ -1,0 +1,1 @@
+"""One-shot search: logits over choices, samplers that draw mixtures, one training loop, rounds."""

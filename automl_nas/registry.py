@@ -1,0 +1,81 @@
+"""What is installed, by name: searchers, spaces and studies registered through entry points.
+
+The built-ins come through the same door as a stranger's package:
+
+    [project.entry-points."automl_nas.searchers"]
+    mine = "my_package.search:MySearcher"        # then: create("mine", space), --searcher mine
+
+A searcher class with a ClassVar `variant` (the name of one of its fields) is also reached as
+`name:value`, such as `optuna:tpe`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+from typing import TYPE_CHECKING, Any, Literal
+
+from automl_nas.errors import AutoMLNASError, UnknownName
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+
+    from automl_nas.searchers.base import Searcher
+
+Kind = Literal["searcher", "space", "study"]
+
+_GROUPS: dict[Kind, str] = {
+    "searcher": "automl_nas.searchers",
+    "space": "automl_nas.spaces",
+    "study": "automl_nas.studies",
+}
+
+
+@functools.cache
+def _entries(kind: Kind) -> dict[str, importlib.metadata.EntryPoint]:
+    return {entry.name: entry for entry in importlib.metadata.entry_points(group=_GROUPS[kind])}
+
+
+def names(kind: Kind) -> list[str]:
+    """Registered names, sorted."""
+    return sorted(_entries(kind))
+
+
+def load(kind: Kind, name: str) -> Any:
+    """The registered class (searcher) or module (space, study).
+
+    Raises:
+        UnknownName: nothing is registered under that name.
+        AutoMLNASError: what is registered cannot be imported.
+    """
+    entries = _entries(kind)
+    if name not in entries:
+        raise UnknownName(kind, name, entries)
+    try:
+        return entries[name].load()
+    except ImportError as error:
+        raise AutoMLNASError(
+            f"{kind} {name!r} is registered as {entries[name].value} but cannot be imported "
+            f"({error}): reinstall its package, or see `automl-nas doctor`."
+        ) from error
+
+
+def create(name: str, space: ConfigurationSpace, **settings: Any) -> Searcher:
+    """A searcher by name: `random`, `optuna:tpe`, `gradient:darts`.
+
+    Raises:
+        UnknownName: the searcher, its variant or one of the settings is unknown.
+    """
+    head, _, variant = name.partition(":")
+    searcher = load("searcher", head)
+    if variant:
+        field = getattr(searcher, "variant", None)
+        if field is None:
+            raise UnknownName("searcher", name, names("searcher"))
+        settings = {field: variant, **settings}
+    known = getattr(searcher, "__dataclass_fields__", settings)
+    for setting in settings:
+        if setting not in known:
+            raise UnknownName(f"setting of {head}", setting, known)
+    made: Searcher = searcher(space, **settings)
+    return made

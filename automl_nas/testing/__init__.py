@@ -1,0 +1,31 @@
+"""Contract tests for your own searchers; subclass them in your test suite.
+
+    from automl_nas.testing import SearcherContract
+
+    class TestMine(SearcherContract):
+        def make(self, space):
+            return Mine(space)
+
+A searcher is a function of the record: the contract drives it over three spaces and checks that the
+same history, number and seed give the same proposal, warm or cold, here or in a new process.
+A searcher that cannot express a space raises UnsupportedSpace when it is made.
+
+`drive` is the study loop in memory, on `losses`, a cheap function of the configuration. Needs pytest
+(`pip install automl_nas[test]`).
+"""
+
+from automl_nas.testing.driver import answer, drive, losses, strangers
+from automl_nas.testing.searchers import SearcherContract
+from automl_nas.testing.spaces import SPACES, cell_space, nasty_space, tiny_space
+
+__all__ = [
+    "SPACES",
+    "SearcherContract",
+    "answer",
+    "cell_space",
+    "drive",
+    "losses",
+    "nasty_space",
+    "strangers",
+    "tiny_space",
+]

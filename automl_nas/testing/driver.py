@@ -1,0 +1,101 @@
+"""The study loop in memory: histories without a ledger, on a cheap function of the configuration."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from ConfigSpace import Configuration, ConfigurationSpace
+
+from automl_nas import configs, seeds
+from automl_nas.errors import SpaceExhausted
+from automl_nas.searchers.base import Searcher
+from automl_nas.types import Cost, History, Metric, Proposal, Record
+
+
+def losses(configuration: Configuration, metrics: Sequence[Metric]) -> dict[str, float]:
+    """A value per metric, in its own direction: distance to an optimum that the name determines."""
+    space, vector = configuration.config_space, configuration.get_array()
+    values = {}
+    for metric in metrics:
+        total = 0.0
+        for name in configuration:
+            size = space[name].size
+            place = vector[space.index_of[name]] / (size - 1 if 1 < size < np.inf else 1)
+            place = vector[space.index_of[name]] if place > 1 else place
+            target = seeds.derive("target", metric.name, name) / 2**31
+            total += (float(place) - target) ** 2
+        values[metric.name] = metric.loss(round(total, 9))
+    return values
+
+
+def drive(
+    searcher: Searcher,
+    space: ConfigurationSpace,
+    metrics: Sequence[Metric],
+    n: int,
+    seed: int,
+    records: Sequence[Record] = (),
+) -> History:
+    """The study loop in memory: `n` more records, fewer where the searcher ends the search.
+
+    Every seventh number fails; a configuration that was measured before is answered as a duplicate.
+    """
+    history = History(space, tuple(metrics), seed, list(records))
+    for _ in range(n):
+        number = len(history.records)
+        try:
+            proposal = searcher.propose(history, number)
+        except SpaceExhausted:
+            break
+        if proposal is None:
+            break
+        record = answer(history, searcher.name, number, proposal)
+        history = dataclasses.replace(history, records=[*history.records, record])
+    return history
+
+
+def answer(history: History, searcher: str, number: int, proposal: Proposal) -> Record:
+    """What a study would record for the proposal."""
+    key = configs.digest(proposal.configuration)
+    twins = [r.number for r in history.selectable() if configs.digest(r.configuration) == key]
+    failed = number % 7 == 6 and not twins
+    return Record(
+        number=number,
+        configuration=proposal.configuration,
+        searcher=searcher,
+        status="failed" if failed else "complete",
+        fidelity=proposal.fidelity,
+        parent=proposal.parent,
+        attrs=json.loads(json.dumps(dict(proposal.attrs))),
+        audit=proposal.audit,
+        values={} if failed else losses(proposal.configuration, history.metrics),
+        cost=Cost(evaluations=0 if twins else 1),
+        duplicate_of=twins[0] if twins else None,
+        order=len(history.records),
+        failure="it failed" if failed else "",
+        ask_seconds=0.25,
+        evaluate_seconds=1.0,
+    )
+
+
+def strangers(history: History, count: int = 8) -> list[Record]:
+    """Records of another searcher: learnable, failed, audit, low fidelity and duplicate ones."""
+    found: list[Record] = []
+    for i in range(count):
+        number = len(history.records) + i
+        draw = configs.sample(history.space, seeds.rng("stranger", history.seed, number))
+        record = answer(history, "stranger", number, Proposal(draw))
+        changes: list[dict[str, Any]] = [
+            {},
+            {"status": "failed", "values": {}},
+            {"audit": True},
+            {"fidelity": 1},
+            {"duplicate_of": 0},
+        ]
+        order = {"order": number, "status": "complete", "values": losses(draw, history.metrics)}
+        found.append(dataclasses.replace(record, **{**order, **changes[i % len(changes)]}))
+    return found

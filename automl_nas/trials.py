@@ -1,0 +1,120 @@
+"""Records as Optuna trials and back; the layout is described in `automl_nas.ledger`."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ConfigSpace import ConfigurationSpace
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from automl_nas import configs
+from automl_nas.types import Cost, Metric, Record
+
+PROPOSAL = "proposal"
+MEASUREMENT = "measurement"
+
+
+def to_template(
+    record: Record,
+    distributions: Mapping[str, BaseDistribution],
+    seed: int,
+    notes: Mapping[str, Any],
+) -> FrozenTrial:
+    """A RUNNING trial to be created in one transaction; `notes` join the proposal."""
+    params = configs.to_dict(record.configuration)
+    proposal = {
+        "parent": record.parent,
+        "attrs": dict(record.attrs),
+        "audit": record.audit,
+        "search_flops": record.search_flops,
+        "ask_seconds": record.ask_seconds,
+        "setup_seconds": record.setup_seconds,
+        **notes,
+    }
+    return FrozenTrial(
+        number=-1,
+        trial_id=-1,
+        state=TrialState.RUNNING,
+        value=None,
+        values=None,
+        datetime_start=datetime.datetime.now(datetime.UTC),
+        datetime_complete=None,
+        params=params,
+        distributions={name: distributions[name] for name in params},
+        user_attrs={
+            "configuration": params,
+            "digest": configs.digest(params),
+            "searcher": record.searcher,
+            "fidelity": record.fidelity,
+            "seed": seed,
+            PROPOSAL: proposal,
+        },
+        system_attrs={},
+        intermediate_values={},
+    )
+
+
+def measurement(record: Record, curve: Mapping[int, Mapping[str, float]]) -> dict[str, Any]:
+    """What closing a trial adds, as JSON; a value that is not finite becomes null."""
+    values = {name: v if math.isfinite(v) else None for name, v in record.values.items()}
+    return {
+        "values": values,
+        "order": record.order,
+        "cost": asdict(record.cost),
+        "training_flops": record.training_flops,
+        "simulated_seconds": record.simulated_seconds,
+        "duplicate_of": record.duplicate_of,
+        "failure": record.failure,
+        "evaluate_seconds": record.evaluate_seconds,
+        "curve": {str(step): dict(point) for step, point in curve.items()},
+    }
+
+
+def to_record(trial: FrozenTrial, space: ConfigurationSpace) -> Record:
+    """The record that the trial keeps; a trial without a finished measurement is running."""
+    attrs = trial.user_attrs
+    proposal, measured = attrs[PROPOSAL], attrs.get(MEASUREMENT, {})
+    if not trial.state.is_finished():
+        measured = {}
+    fields = {
+        name: measured[name]
+        for name in (
+            "order", "training_flops", "simulated_seconds", "duplicate_of", "failure",
+            "evaluate_seconds",
+        )
+        if name in measured
+    }  # fmt: skip
+    if measured:
+        nan = float("nan")
+        fields["values"] = {k: nan if v is None else v for k, v in measured["values"].items()}
+        fields["cost"] = Cost(**measured["cost"])
+        fields["status"] = "failed" if measured["failure"] else "complete"
+    return Record(
+        number=trial.number,
+        configuration=configs.from_dict(space, attrs["configuration"]),
+        searcher=attrs["searcher"],
+        fidelity=attrs["fidelity"],
+        parent=proposal["parent"],
+        attrs=proposal["attrs"],
+        audit=proposal["audit"],
+        search_flops=proposal["search_flops"],
+        ask_seconds=proposal["ask_seconds"],
+        setup_seconds=proposal["setup_seconds"],
+        **fields,
+    )
+
+
+def final_state(
+    record: Record, metrics: tuple[Metric, ...]
+) -> tuple[TrialState, list[float] | None]:
+    """The Optuna state and values of a finished record."""
+    if record.status == "failed":
+        return TrialState.FAIL, None
+    if not record.selectable:
+        return TrialState.PRUNED, None
+    return TrialState.COMPLETE, [float(record.values[metric.name]) for metric in metrics]
