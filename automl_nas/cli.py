@@ -63,11 +63,11 @@ def list_() -> None:
 @click.option("--workers", type=click.IntRange(1), help="Processes; default: one per core.")
 def run(study: str, settings: tuple[str, ...], storage: str, workers: int | None) -> None:
     """Run (or resume) the registered STUDY with keyword settings such as seeds=5."""
-    from automl_nas.terminal import run_with_progress, show
+    from automl_nas.terminal import run_with_progress, show, stored
 
     studies = _studies(study, dict(map(_setting, settings)))
     run_with_progress(studies, storage, workers or os.cpu_count() or 1)
-    show(storage, [one.name for one in studies])
+    show(stored(storage, [one.name for one in studies]))
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -115,16 +115,20 @@ def doctor() -> None:
 
 def main() -> None:
     """Entry point of the console script."""
+    guarded(cli)
+
+
+def guarded(command: click.Command) -> None:
+    """Runs a command and ends the process; a user's mistake is one line, never a traceback."""
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        code = command(standalone_mode=False)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("stopped; run the same command again to go on.", err=True)
-        sys.exit(130)
+        code = 130
     except AutoMLNASError as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+        code = 2
+    sys.exit(code)

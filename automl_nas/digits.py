@@ -66,7 +66,9 @@ def _load(task: Digits) -> Splits:
     images, labels = load_digits(return_X_y=True)
     sizes = [task.train, task.architecture, task.validation]
     if sum(sizes) >= len(labels):
-        raise ValueError(f"{sum(sizes)} images asked for, and {len(labels)} leave none for the test.")
+        raise ValueError(
+            f"{sum(sizes)} images asked for, and {len(labels)} leave none for the test."
+        )
     rng = seeds.rng("digits", task.seed)
     order = rng.permutation(len(labels))
     placed = _place(images[order].reshape(-1, _SIZE, _SIZE) / _INK, task, rng)

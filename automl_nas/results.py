@@ -11,7 +11,7 @@ architecture by audits; while it runs its answer is the latest audit, never the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,8 @@ class Results:
     """Finished records in order of completion."""
     sessions: tuple[Mapping[str, Any], ...] = ()
     """Provenance of each run: time, versions, git state, host, command."""
+    storage: str = ""
+    """URL of the storage that it was loaded from."""
 
     @property
     def searcher(self) -> str:
@@ -121,9 +123,13 @@ class Results:
         return answers
 
     def front(self) -> list[Record]:
-        """The non-dominated selectable records, in order of completion, duplicates left out."""
-        selectable = [r for r in self.records if r.selectable and r.duplicate_of is None]
-        return [selectable[i] for i in pareto.front([self.losses(r) for r in selectable])]
+        """The non-dominated selectable records, in order of completion, duplicates left out.
+
+        A duplicate of an audit stays: it is the only selectable record of its configuration.
+        """
+        selectable = {r.number: r for r in self.records if r.selectable}
+        once = [r for r in selectable.values() if r.duplicate_of not in selectable]
+        return [once[i] for i in pareto.front([self.losses(r) for r in once])]
 
     def dataframe(self) -> pd.DataFrame:
         """One row a record: configuration, values, costs, seconds."""
@@ -162,7 +168,8 @@ def load(url: str) -> list[Results]:
     with storages.translated(url):
         for study in storage.get_all_studies():
             if "identity" in study.user_attrs:
-                found.append(read(storage, study._study_id, study.study_name))
+                results = read(storage, study._study_id, study.study_name)
+                found.append(replace(results, storage=url))
     if not found:
         raise StorageError(f"{url} holds no study of automl_nas: run one on it first.")
     return sorted(found, key=lambda results: results.name)

@@ -97,11 +97,11 @@ def stored(storage: str, names: Sequence[str]) -> list[Results]:
         return []
 
 
-def show(storage: str, names: Sequence[str]) -> None:
-    """Prints the summary tables of the named studies."""
+def show(results: Sequence[Results]) -> None:
+    """Prints the summary tables."""
     from automl_nas.report import summary
     from automl_nas.report.terminal import tables
 
     console = Console()
-    for table in tables(summary(stored(storage, names))):
+    for table in tables(summary(results)):
         console.print(table)

@@ -29,8 +29,8 @@ class Metric:
 
     def __post_init__(self) -> None:
         if self.goal not in ("min", "max"):
-            raise ValueError(
-                f"metric {self.name!r}: goal must be 'min' or 'max', got {self.goal!r}"
+            raise SettingError(
+                f"metric {self.name!r}: goal must be 'min' or 'max', got {self.goal!r}."
             )
 
     def loss(self, value: float) -> float:

@@ -9,6 +9,8 @@ minimise validation error and parameters. Each group is compared within itself.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -102,3 +104,87 @@ def blackbox_multiple(space: ConfigurationSpace) -> dict[str, Searcher]:
         RandomSearcher(space),
     ]
     return {searcher.name: searcher for searcher in searchers}
+
+
+def gradient(
+    space: ConfigurationSpace, objective: TrainingObjective, equivalents: int
+) -> dict[str, Searcher]:
+    """One-shot searchers sized to the budget: all rounds and the final training together."""
+    from spaces import nasbench201
+
+    supernet, data = nasbench201.supernet(task=objective.task), objective.task
+    flops = (equivalents - 1) * objective.full_training_flops
+    searchers = {}
+    for sampler in _SAMPLERS:
+        searcher = sized(space, supernet, data, sampler, flops)
+        label = f"{searcher.name} ({searcher.rounds}x{searcher.recipe.epochs_per_round} epochs)"
+        searchers[label] = searcher
+    return searchers
+
+
+def sized(
+    space: ConfigurationSpace, supernet: object, data: object, sampler: str, flops: float
+) -> GradientSearcher:
+    """The searcher whose rounds cost at most `flops`, as near as whole epochs allow."""
+
+
+@click.command("compare")
+@click.option("--out", default="results/compare", show_default=True, help="Folder for the results.")
+@click.option("--quick", is_flag=True, help="Smoke run: 1 seed, 10 full trainings each.")
+@click.option("--seeds", type=click.IntRange(1), help="Repeats of each searcher. [default: 3]")
+@click.option(
+    "--equivalents",
+    type=click.IntRange(3),
+    help="Budget of each run in full trainings of the average cell. [default: 25]",
+)
+@click.option("--searcher", "only", multiple=True, help="Only these; may be given several times.")
+@click.option("--workers", type=click.IntRange(1), help="Processes. [default: one per core]")
+def command(
+    out: str,
+    seeds: int | None,
+    equivalents: int | None,
+    only: tuple[str, ...],
+    workers: int | None,
+    *,
+    quick: bool,
+) -> None:
+    """Compare all searchers on NAS-Bench-201 cells trained on digits; resumes what OUT holds."""
+    given = {"seeds": seeds, "equivalents": equivalents}
+    settings = (_QUICK if quick else _DEFAULT) | {k: v for k, v in given.items() if v is not None}
+    chosen = _only(studies(**settings), only)
+    _run(chosen, Path(out), workers or os.cpu_count() or 1, ranking=not quick)
+
+
+def _only(every: list[Study], names: tuple[str, ...]) -> list[Study]:
+    from automl_nas.errors import UnknownName
+
+    known = {study.searcher.name for study in every}
+    for name in names:
+        if name not in known:
+            raise UnknownName("searcher of this comparison", name, known)
+    return [study for study in every if not names or study.searcher.name in names]
+
+
+def _run(chosen: list[Study], folder: Path, workers: int, *, ranking: bool) -> None:
+    from automl_nas import report
+    from automl_nas.terminal import run_with_progress, show, stored
+
+    storage = f"sqlite:///{folder / 'study.db'}"
+    run_with_progress(chosen, storage, workers)
+    results = stored(storage, [study.name for study in chosen])
+    show(results)
+    if not ranking:
+        click.echo("smoke run, no ranking: too few evaluations and seeds to compare searchers.")
+    page = report.write(
+        results,
+        folder / "report.html",
+        title="Blackbox and gradient search on NAS-Bench-201 cells",
+        ranking=ranking,
+    )
+    click.echo(f"record: {folder / 'study.db'}\nreport: {page}")
+
+
+if __name__ == "__main__":
+    from automl_nas.cli import guarded
+
+    guarded(command)

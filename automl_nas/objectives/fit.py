@@ -153,7 +153,10 @@ def error(network: nn.Module, split: Split, device: torch.device | str = "cpu") 
     pairs = zip(
         split.images.split(_EVALUATION_BATCH), split.labels.split(_EVALUATION_BATCH), strict=True
     )
-    wrong = sum(int((network(x.to(device, memory_format=torch.channels_last)).argmax(1).cpu() != y).sum()) for x, y in pairs)
+    wrong = sum(
+        int((network(x.to(device, memory_format=torch.channels_last)).argmax(1).cpu() != y).sum())
+        for x, y in pairs
+    )
     return 100 * wrong / len(split.labels)
 
 

@@ -14,20 +14,25 @@ deterministic kernels. Threads are a setting of the process: run workers as proc
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-import torch
 from ConfigSpace import Configuration
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from automl_nas import seeds
 from automl_nas.flops import Shape, forward_flops
-from automl_nas.images import ImageTask, Split, Splits
+from automl_nas.images import ImageTask, Splits
+from automl_nas.objectives.fit import (
+    TrainingRecipe,
+    error,
+    fit,
+    images_per_epoch,
+    seeded,
+    threads,
+)
 from automl_nas.types import Fidelity, Measurement, Metric, Trial
 
 PASSES = 3
@@ -59,36 +64,12 @@ class FromFunction:
 
     def forward_flops(self, configuration: Configuration, image: Shape) -> float:
         """Counted on a network built for it."""
-        with _seeded(0, torch.device("cpu")):
+        with seeded(0):
             return forward_flops(self.function(configuration), image)
 
     def mean_forward_flops(self, image: Shape) -> float | None:  # noqa: ARG002
         """Not known for a mere function."""
         return None
-
-
-@dataclass(frozen=True)
-class TrainingRecipe:
-    """Stochastic gradient descent with a cosine schedule."""
-
-    epochs: int = 10
-    """Passes over the training part at full fidelity."""
-    batch_size: int = 100
-    """Images per step; an incomplete last batch of an epoch is left out."""
-    learning_rate: float = 0.1
-    """At the first step; it falls to zero along half a cosine."""
-    momentum: float = 0.9
-    """Of the gradient's running mean."""
-    weight_decay: float = 5e-4
-    """L2 penalty on all parameters."""
-    nesterov: bool = True
-    """Nesterov's form of the momentum."""
-    clip: float | None = 5.0
-    """Largest norm of a step's gradient; None: any."""
-    threads: int = 1
-    """CPU threads of the training."""
-    device: str = "cpu"
-    """Where to train, in torch's words."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +105,7 @@ class TrainingObjective:
         """Training FLOPs at full fidelity of the mean network of the space."""
         splits = self.task.load()
         flops = self.networks.mean_forward_flops(image_shape(splits))
-        seen = self.recipe.epochs * steps_per_epoch(splits, self.recipe) * self.recipe.batch_size
+        seen = self.recipe.epochs * images_per_epoch(len(splits.train.labels), self.recipe)
         return None if flops is None else seen * PASSES * flops
 
     def __call__(
@@ -138,18 +119,29 @@ class TrainingObjective:
         epochs = self.recipe.epochs if fidelity is None else fidelity
         if not 1 <= epochs <= self.recipe.epochs:
             raise ValueError(f"expected 1 … {self.recipe.epochs} epochs, got {fidelity=}.")
-        splits, device = self.task.load(), torch.device(self.recipe.device)
+        splits, device = self.task.load(), self.recipe.device
         flops = self.networks.forward_flops(configuration, image_shape(splits))
-        with _threads(self.recipe.threads), _seeded(seeds.derive("init", trial.seed), device):
+        with threads(self.recipe.threads), seeded(seeds.derive("training", trial.seed), device):
             network = self.networks.build(configuration).to(device)
-            seen = train(network, splits.train, self.recipe, epochs=epochs, trial=trial)
-            values = {
-                "validation_error": error(network, splits.validation, device),
-                "test_error": error(network, splits.test, device),
-                "parameters": float(sum(p.numel() for p in network.parameters())),
-                "flops": flops,
-            }
-        return Measurement(values, training_flops=seen * PASSES * flops)
+            fitted = fit(
+                network,
+                splits.train,
+                self.recipe,
+                seed=trial.seed,
+                epochs=epochs,
+                report=trial.report,
+            )
+            errors = _errors(network, splits, device) if not fitted.diverged else (math.nan,) * 2
+        parameters = float(sum(parameter.numel() for parameter in network.parameters()))
+        values = (*errors, parameters, flops)
+        return Measurement(
+            {metric.name: value for metric, value in zip(self.metrics, values, strict=True)},
+            training_flops=fitted.images_seen * PASSES * flops,
+        )
+
+
+def _errors(network: nn.Module, splits: Splits, device: str) -> tuple[float, float]:
+    return error(network, splits.validation, device), error(network, splits.test, device)
 
 
 def image_shape(splits: Splits) -> Shape:

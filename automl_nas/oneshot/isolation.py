@@ -23,7 +23,7 @@ def _cuda(device: str) -> list[int]:
     index = torch.device(device).index
     if torch.device(device).type != "cuda":
         return []
-    torch.cuda.init()
+    torch.cuda.init()  # type: ignore[no-untyped-call]
     return [torch.cuda.current_device() if index is None else index]
 
 

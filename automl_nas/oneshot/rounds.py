@@ -5,6 +5,7 @@
 What round n gives is determined by the plan alone. Live modules in `cache.memory` and checkpoints
 in `cache.folder` only spare the rounds before; where both are gone they are played again. All
 generators are reseeded for every round; the caller's generators and thread count are put back.
+A checkpoint is numbered by the rounds played: `round-1` is what round 0 left.
 """
 
 from __future__ import annotations
@@ -96,21 +97,18 @@ def play(plan: Plan, index: int, cache: Cache) -> tuple[Outcome, float]:
     """The outcome of round `index` (from 0) and the seconds that only prepared it.
 
     Preparation is building, loading and replaying earlier rounds, and all training of a sampler
-    that does not learn: its search is the ranking of paths.
+    that does not learn: its search is the ranking of paths. The FLOPs are of this round alone:
+    replayed ones have been charged before.
     """
     recipe, began = plan.recipe, time.perf_counter()
     with isolated(recipe.device, threads=recipe.threads):
         position = _resume(plan, index, cache)
         while position.number < index:
-            _choose(plan, position, _train(plan, position))
-            _save(plan, position, cache.folder)
+            _advance(plan, position, cache.folder)
         setup = time.perf_counter() - began
         if position.number == index:
-            began = time.perf_counter()
-            flops = _train(plan, position)
-            setup += 0.0 if plan.sampler.learns else time.perf_counter() - began
-            _choose(plan, position, flops)
-            _save(plan, position, cache.folder)
+            training = _advance(plan, position, cache.folder)
+            setup += 0.0 if plan.sampler.learns else training
     cache.memory[plan.name] = position
     assert position.outcome is not None
     return position.outcome, setup
@@ -122,7 +120,7 @@ def _resume(plan: Plan, index: int, cache: Cache) -> Position:
     It is taken out of the memory, so that an interrupted round cannot be mistaken for a whole one.
     """
     chain = plan.chain
-    kept: Position | None = cache.memory.get(plan.name, None)
+    kept: Position | None = cache.memory.pop(plan.name, None)
     if kept is not None and (kept.chain != chain or kept.number > index + 1):
         kept = None
     first = 1 if kept is None else kept.number + 1
@@ -149,6 +147,16 @@ def _on_device(splits: Splits, device: str) -> Splits:
         return Split(split.images.to(device), split.labels.to(device))
 
     return replace(splits, train=move(splits.train), architecture=move(splits.architecture))
+
+
+def _advance(plan: Plan, position: Position, root: Path | None) -> float:
+    """Plays the next round and saves it; returns the seconds of its training."""
+    began = time.perf_counter()
+    flops = _train(plan, position)
+    training = time.perf_counter() - began
+    _choose(plan, position, flops)
+    _save(plan, position, root)
+    return training
 
 
 def _train(plan: Plan, position: Position) -> float:

@@ -14,8 +14,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from automl_nas.report.page import write
     from automl_nas.report.groups import Group, Row, as_plain, summary
+    from automl_nas.report.page import write
     from automl_nas.report.terminal import tables
 
 _HOMES = {

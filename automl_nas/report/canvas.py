@@ -11,6 +11,7 @@ drawings give equal bytes. Colours: Okabe and Ito 2008, without the yellow, whic
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,8 +31,9 @@ WIDTH: Final = 4.7
 INK: Final = "#1f2328"
 FAINT: Final = "#6b7280"
 
-_RULES: Mapping[str, Any] = {
+_RULES: dict[Any, Any] = {
     "svg.fonttype": "none",
+    "text.parse_math": False,
     "svg.hashsalt": "automl_nas",
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -111,7 +113,7 @@ def panel(*, labels: Sequence[str], height: float = 3.1) -> tuple[Figure, Axes]:
     tall = max(height, 0.19 * len(labels) + 0.8)
     fig = Figure(figsize=(WIDTH, tall))
     longest = max((len(short(label)) for label in labels), default=0)
-    room = 0.3 + 0.078 * longest if labels else 0.15
+    room = 0.34 + 0.074 * longest if labels else 0.15
     ax = fig.add_axes((0.64 / WIDTH, 0.52 / tall, 1 - (0.64 + room) / WIDTH, 1 - 0.66 / tall))
     return fig, ax
 
@@ -124,7 +126,7 @@ def log_x(ax: Axes) -> None:
     low, high = ax.get_xlim()
     subs = (1.0,) if high / low > 200 else (1.0, 2.0, 5.0)
     ax.xaxis.set_major_locator(LogLocator(subs=subs))
-    ax.xaxis.set_major_formatter(FuncFormatter(canvas.amount))
+    ax.xaxis.set_major_formatter(FuncFormatter(amount))
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
@@ -136,21 +138,23 @@ def end_labels(ax: Axes, ends: Sequence[tuple[str, float, float]], styles: Style
         ends: label and last point of each curve; x infinite for a dashed line all across.
         styles: by label.
     """
-    height = ax.get_position().height * ax.figure.get_figheight()  # type: ignore[union-attr]
-    axes_y = [
-        ax.transAxes.inverted().transform(ax.transData.transform((1, y)))[1] for *_, y in ends
-    ]
+    box, inches = ax.get_position(), ax.figure.get_size_inches()  # type: ignore[union-attr]
+    across, gap = 1 / (72 * box.width * inches[0]), 0.165 / (box.height * inches[1])
+    to_axes = ax.transAxes.inverted()
+    levels = [float(to_axes.transform(ax.transData.transform((1, y)))[1]) for *_, y in ends]
     right = ax.get_xlim()[1]
-    for (label, x, _), y, place in zip(
-        ends, axes_y, spread(axes_y, 0.165 / height, 0.0, 1.0), strict=True
-    ):
+    places = spread(levels, gap, 0.0, 1.0)
+    for (label, x, _), level, place in zip(ends, levels, places, strict=True):
         style = styles[label]
-        dash = (0, (4, 2)) if np.isinf(x) else style.dash
-        line = {"color": style.colour, "transform": ax.transAxes, "clip_on": False}
-        ax.plot([1.03, 1.075], [place, place], lw=2.2, ls=dash, **line)
+        dash = (0, (4, 2)) if math.isinf(x) else style.dash
+        line: Any = {"color": style.colour, "transform": ax.transAxes, "clip_on": False}
+        ax.plot([1 + 9 * across, 1 + 18 * across], [place, place], lw=2.2, ls=dash, **line)
         if x >= 0.97 * right:
-            ax.plot([1.005, 1.03], [y, place], lw=0.8, **line)
-        ax.text(1.09, place, short(label), transform=ax.transAxes, va="center_baseline", size=9)
+            ax.plot([1 + 3 * across, 1 + 9 * across], [level, place], lw=0.8, **line)
+        ax.text(
+            1 + 22 * across, place, short(label), transform=ax.transAxes, va="center_baseline",
+            size=9,
+        )  # fmt: skip
 
 
 def short(label: str, longest: int = 22) -> str:

@@ -9,9 +9,8 @@ import numpy as np
 
 from automl_nas.report import canvas, fronts
 from automl_nas.report.canvas import Styles
-from automl_nas.report.curves import Unit
 from automl_nas.report.groups import Group, Row
-from automl_nas.report.incumbent_figure import incumbent_curves
+from automl_nas.report.incumbent_figure import curve_figures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,15 +20,12 @@ _SPLIT = (
     ("setup_seconds", "set up", "#a9bccf"),
     ("evaluate_seconds", "evaluate", "#e3b778"),
 )
-_UNITS: tuple[Unit, ...] = ("evaluations", "equivalents", "seconds")
 
 
 def figures(group: Group, styles: Styles, *, prefix: str) -> list[canvas.Drawing]:
     """Everything that can be drawn of a group; ids in the SVG begin with `prefix`."""
     if len(group.optimize) == 1:
-        found = [
-            incumbent_curves(group, unit, styles, prefix=f"{prefix}-{unit}") for unit in _UNITS
-        ]
+        found: list[canvas.Drawing | None] = [*curve_figures(group, styles, prefix=prefix)]
         found.append(fronts.parameter_front(group, styles, prefix=f"{prefix}-size"))
     else:
         found = [fronts.pareto_front(group, styles, prefix=f"{prefix}-front")]

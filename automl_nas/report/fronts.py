@@ -7,7 +7,7 @@ optimised metrics the front is the one of the two that are drawn.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +59,8 @@ def staircase(x: Floats, y: Floats) -> NDArray[np.int_]:
     order = np.lexsort((y, x))
     best = np.minimum.accumulate(y[order])
     improves = np.append(True, y[order][1:] < best[:-1]) if len(order) else np.zeros(0, bool)
-    return order[improves]
+    kept: NDArray[np.int_] = order[improves]
+    return kept
 
 
 def _caption(x: Metric, y: Metric) -> str:
@@ -92,7 +93,7 @@ def _scatter(group: Group, x: Metric, y: Metric, styles: Styles, prefix: str) ->
             ax.plot(*points.T, "o", ms=3, mew=0, color=colour, alpha=0.2, rasterized=image)
         _axes(ax, np.concatenate([points for _, points in clouds]), x, y)
         for label, front in fronts:
-            _draw_front(ax, front, x, y, styles[label])
+            _draw_front(ax, front, x, styles[label])
         _labels(ax, fronts, x, styles)
         svg = canvas.to_svg(fig, prefix)
     found = "; ".join(f"{label} {len(front)}" for label, front in fronts)
@@ -106,12 +107,10 @@ def _front(points: Floats, x: Metric, y: Metric) -> Floats:
     return points[staircase(losses[0], losses[1])]
 
 
-def _draw_front(ax: Axes, front: Floats, x: Metric, y: Metric, style: Style) -> None:
-    """Steps through the front, thin from its ends to the edges: all beyond is dominated."""
+def _draw_front(ax: Axes, front: Floats, x: Metric, style: Style) -> None:
+    """Steps through the front, thin from its last point on: all beyond is dominated."""
     worst_x = ax.get_xlim()[1 if x.goal == "min" else 0]
-    worst_y = ax.get_ylim()[1 if y.goal == "min" else 0]
-    line = {"color": style.colour, "zorder": 3}
-    ax.plot([front[0, 0]] * 2, [worst_y, front[0, 1]], lw=0.8, **line)
+    line: Any = {"color": style.colour, "zorder": 3}
     ax.plot([front[-1, 0], worst_x], [front[-1, 1]] * 2, lw=0.8, **line)
     ax.step(*front.T, where="post", ls=style.dash, lw=1.7, **line)
     ax.plot(*front.T, "o", ms=3.6, mec="white", mew=0.5, color=style.colour, zorder=4)

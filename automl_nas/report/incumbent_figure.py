@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from automl_nas.report import canvas
-from automl_nas.report.canvas import Style, Styles
+from automl_nas.report.canvas import Drawing, Style, Styles
 from automl_nas.report.curves import FEW, Curve, Unit, audited, incumbents
 from automl_nas.report.groups import Group, Series
 from automl_nas.report.naming import better, words
@@ -24,9 +25,22 @@ _AXES: dict[Unit, tuple[str, str]] = {
 }
 
 
-def incumbent_curves(
-    group: Group, unit: Unit, styles: Styles, *, prefix: str
-) -> canvas.Drawing | None:
+def curve_figures(group: Group, styles: Styles, *, prefix: str) -> list[Drawing]:
+    """One panel for each unit of cost that was recorded; the first explains them all."""
+    found = [
+        drawing
+        for unit in _AXES
+        if (drawing := incumbent_curves(group, unit, styles, prefix=f"{prefix}-{unit}"))
+    ]
+    captions = [f"The same answers {drawing.title.lower()}." for drawing in found[1:]]
+    later = [
+        replace(drawing, caption=caption)
+        for drawing, caption in zip(found[1:], captions, strict=True)
+    ]
+    return [*found[:1], *later]
+
+
+def incumbent_curves(group: Group, unit: Unit, styles: Styles, *, prefix: str) -> Drawing | None:
     """Mean incumbent of every searcher against one unit of cost (one optimised metric)."""
     metric = group.reported
     flat = [one for one in group.series if unit == "evaluations" and audited(one)]
@@ -47,7 +61,7 @@ def incumbent_curves(
         flat_ends = [(label, np.inf, level) for label, level in lines]
         canvas.end_labels(ax, [*ends, *flat_ends], styles)
         svg = canvas.to_svg(fig, prefix)
-    return canvas.Drawing(
+    return Drawing(
         title=_AXES[unit][1],
         svg=svg,
         alt=_curves_alt(unit, metric, [(label, level) for label, _, level in [*ends, *flat_ends]]),

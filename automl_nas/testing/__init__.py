@@ -10,7 +10,7 @@ A searcher is a function of the record: the contract drives it over three spaces
 same history, number and seed give the same proposal, warm or cold, here or in a new process.
 A searcher that cannot express a space raises UnsupportedSpace when it is made.
 
-`drive` is the study loop in memory, on `losses`, a cheap function of the configuration. Needs pytest
+`drive` is the study loop in memory, on `losses`, a cheap made-up objective. Needs pytest
 (`pip install automl_nas[test]`).
 """
 

@@ -1,4 +1,4 @@
-"""The study loop in memory: histories without a ledger, on a cheap function of the configuration."""
+"""The study loop in memory: histories without a ledger, on a cheap made-up objective."""
 
 from __future__ import annotations
 

@@ -62,7 +62,13 @@ class NetworkRecipe:
 
 
 def relu_conv_bn(
-    channels_in: int, channels: int, recipe: NetworkRecipe, *, kernel: int, stride: int, affine: bool
+    channels_in: int,
+    channels: int,
+    recipe: NetworkRecipe,
+    *,
+    kernel: int,
+    stride: int,
+    affine: bool,
 ) -> nn.Sequential:
     """ReLU, convolution without bias, batch norm."""
     return nn.Sequential(

@@ -1,0 +1,439 @@
+"""The loop: budgets, duplicates, failures, audits, resume, identity, own loops."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from typing import ClassVar
+
+import optuna
+import pytest
+from ConfigSpace import ConfigurationSpace
+
+from automl_nas import (
+    Budget,
+    Fidelity,
+    Measurement,
+    Metric,
+    Proposal,
+    Study,
+    configs,
+    load,
+    seeds,
+)
+from automl_nas.errors import (
+    MeasurementError,
+    SettingError,
+    SpaceError,
+    StudyBusy,
+    StudyError,
+    StudyMismatch,
+    TooManyFailures,
+    UnknownName,
+    UnsupportedSpace,
+)
+from automl_nas.searchers import RandomSearcher
+
+
+def error(configuration) -> float:
+    return configuration["width"] / 64 + configuration.get("momentum", 0.5)
+
+
+def size_and_error(configuration) -> dict[str, float]:
+    return {"error": error(configuration), "accuracy": 1 - error(configuration)}
+
+
+def study(space, objective=error, *, budget=None, optimize=(Metric("error"),), **settings) -> Study:
+    searcher = settings.pop("searcher", None) or RandomSearcher(space)
+    budget = budget or Budget(evaluations=10)
+    return Study(space, objective, searcher, budget=budget, optimize=optimize, **settings)
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """Proposes what it is told, then has finished."""
+
+    space: ConfigurationSpace
+    script: tuple = ()
+    name: ClassVar[str] = "scripted"
+    packages: ClassVar[tuple[str, ...]] = ()
+
+    def propose(self, history, number):
+        own = history.own(self.name)
+        return self.script[own] if own < len(self.script) else None
+
+
+@dataclass(frozen=True)
+class Flops:
+    """An objective with training FLOPs: one equivalent is 100."""
+
+    metrics: tuple[Metric, ...] = (Metric("error"), Metric("test_error"))
+    fidelity: Fidelity | None = Fidelity("epochs", 8)
+    full_training_flops: float | None = 100.0
+    packages: tuple[str, ...] = ()
+    name: str = "flops"
+
+    def __call__(self, configuration, fidelity, trial):
+        values = {"error": error(configuration), "test_error": 2 * error(configuration)}
+        return Measurement(values, training_flops=100.0 * (fidelity or 8) / 8)
+
+
+def some(space, count, seed=0):
+    return [configs.sample(space, seeds.rng("test", seed, i)) for i in range(count)]
+
+
+def essence(records):
+    """Everything of a record that is not a measured second."""
+    return [
+        (r.number, configs.to_dict(r.configuration), r.status, dict(r.values), r.order, r.audit)
+        + (r.cost.evaluations, r.cost.training_flops, r.duplicate_of, dict(r.attrs))
+        for r in records
+    ]
+
+
+def test_a_plain_function_is_minimised(space):
+    ran = study(space).run()
+    assert len(ran.records) == 10
+    assert ran.stopped == "budget: evaluations"
+    assert ran.best.values["error"] == min(error(r.configuration) for r in ran.records)
+
+
+def test_a_maximised_metric_keeps_its_direction_outside(space):
+    metrics = [Metric("accuracy", "max")]
+    ran = study(space, lambda c: {"accuracy": 1 - error(c)}, optimize=metrics).run()
+    assert ran.best.values["accuracy"] == max(1 - error(r.configuration) for r in ran.records)
+
+
+def test_the_function_takes_as_many_arguments_as_it_names(space):
+    seen = []
+    study(space, lambda c, f, trial: seen.append((f, trial.number)) or 1.0).run()
+    assert seen == [(None, number) for number in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("budget", "reason", "count"),
+    [
+        (Budget(trials=4, evaluations=9), "budget: trials", 4),
+        (Budget(trials=9, evaluations=4), "budget: evaluations", 4),
+        (Budget(equivalents=3.5, trials=9), "budget: equivalents", 4),
+        (Budget(seconds=1e-9), "budget: seconds", 1),
+    ],
+)
+def test_the_first_limit_stops(space, budget, reason, count):
+    ran = study(space, Flops(), budget=budget, optimize=()).run()
+    assert (ran.stopped, len(ran.records)) == (reason, count)
+
+
+def test_simulated_seconds_are_a_budget_of_their_own(space):
+    def slow(configuration):
+        return Measurement({"error": 1.0}, simulated_seconds=100.0)
+
+    ran = study(space, slow, budget=Budget(simulated_seconds=250)).run()
+    assert len(ran.records) == 3
+    assert sum(r.cost.seconds for r in ran.records) < 10
+
+
+def test_a_budget_needs_a_positive_limit():
+    with pytest.raises(SettingError, match="needs a limit"):
+        Budget()
+    with pytest.raises(SettingError, match="positive"):
+        Budget(trials=0)
+
+
+def test_duplicates_are_answered_from_the_ledger_and_charged_nothing(space):
+    calls = []
+    a, b = some(space, 2)
+    script = tuple(map(Proposal, (a, b, a, a)))
+    ran = study(space, lambda c: calls.append(c) or 1.0, searcher=Scripted(space, script)).run()
+    assert len(calls) == 2
+    assert [r.duplicate_of for r in ran.records] == [None, None, 0, 0]
+    assert [r.cost.evaluations for r in ran.records] == [1, 1, 0, 0]
+    assert ran.stopped == "scripted is finished"
+
+
+def test_an_audit_is_not_charged_but_the_final_answer_is(space):
+    a, b = some(space, 2)
+    script = (
+        Proposal(b, audit=True, training_flops=10.0),
+        Proposal(a, audit=True, training_flops=10.0),
+        Proposal(a, training_flops=10.0),
+    )
+    ran = study(space, Flops(), searcher=Scripted(space, script), optimize=()).run()
+    assert [r.cost.training_flops for r in ran.records] == [10.0, 10.0, 110.0]
+    assert [r.cost.evaluations for r in ran.records] == [0, 0, 1]
+    assert ran.records[2].duplicate_of == 1
+    assert ran.best.number == 2
+    assert [answer.number for answer in ran.results().answers()] == [0, 1, 2]
+
+
+def test_the_current_audit_is_the_answer_not_the_best_one(space):
+    good, bad = sorted(some(space, 2), key=error)
+    script = (Proposal(good, audit=True), Proposal(bad, audit=True))
+    ran = study(space, searcher=Scripted(space, script)).run()
+    assert ran.best.configuration == bad
+
+
+def test_a_searcher_stuck_on_known_configurations_is_nudged(space):
+    (a,) = some(space, 1)
+    script = (Proposal(a),) * 14
+    ran = study(space, searcher=Scripted(space, script), budget=Budget(trials=14)).run()
+    nudged = [r.number for r in ran.records if r.attrs.get("nudged")]
+    assert nudged == [11]
+    assert ran.records[11].duplicate_of is None
+
+
+def test_lower_fidelities_are_recorded_but_never_best(space, tmp_path):
+    url = f"sqlite:///{tmp_path}/s.db"
+    a, b = some(space, 2)
+    script = (Proposal(a, fidelity=2), Proposal(a, fidelity=8), Proposal(b, fidelity=2))
+    ran = study(space, Flops(), searcher=Scripted(space, script), optimize=(), name="s").run(url)
+    assert [r.fidelity for r in ran.records] == [2, None, 2]
+    assert [r.cost.training_flops for r in ran.records] == [25.0, 100.0, 25.0]
+    shown = optuna.load_study(study_name="s", storage=url)
+    assert [t.state.name for t in shown.trials] == ["PRUNED", "COMPLETE", "PRUNED"]
+    assert shown.best_trial.number == 1
+    assert shown.trials[0].intermediate_values == {2: error(a)}
+
+
+def test_failures_are_records_and_the_study_goes_on(space):
+    def fragile(configuration):
+        if configuration["optimizer"] == "adam":
+            raise RuntimeError("out of cheese")
+        return float("nan") if configuration["width"] > 16 else 1.0
+
+    ran = study(space, fragile, budget=Budget(trials=30), failures=30).run()
+    reasons = {r.failure for r in ran.records}
+    assert reasons == {"", "RuntimeError: out of cheese", "error = nan is not finite"}
+    assert {r.status for r in ran.records if r.failure} == {"failed"}
+
+
+def test_failing_again_and_again_stops_the_study_and_keeps_the_records(space, tmp_path):
+    url = f"sqlite:///{tmp_path}/s.db"
+
+    def broken(configuration):
+        raise RuntimeError("no data")
+
+    with pytest.raises(TooManyFailures, match="no data"):
+        study(space, broken, failures=3).run(url)
+    (stored,) = load(url)
+    assert stored.failures == 3
+
+
+@pytest.mark.parametrize("returned", [{"loss": 1.0}, {}, {"error": "low"}, {"error": None}])
+def test_wrong_metrics_are_an_error_and_a_failed_record(space, returned):
+    wrong = study(space, lambda c: returned)
+    with pytest.raises(MeasurementError, match="error"):
+        wrong.run()
+    assert [r.status for r in wrong.records] == ["failed"]
+
+
+def test_initial_configurations_come_first(space):
+    initial = some(space, 3, seed=9)
+    ran = study(space, initial=initial).run()
+    assert [r.configuration for r in ran.records[:3]] == initial
+
+
+def test_callbacks_see_every_record(space):
+    seen = []
+    study(space).run(callbacks=[lambda s, record: seen.append(record.order)])
+    assert seen == list(range(10))
+
+
+def test_an_own_loop_by_ask_and_tell(space, tmp_path):
+    url, own = f"sqlite:///{tmp_path}/s.db", study(space, budget=Budget(trials=3))
+    with own.open(url):
+        while (record := own.ask()) is not None:
+            own.tell(record, {"error": error(record.configuration)}, seconds=1.0)
+    again = study(space, budget=Budget(trials=3)).run(url)
+    assert essence(own.records) == essence(again.records)
+    assert [r.evaluate_seconds for r in again.records] == [1.0] * 3
+
+
+def test_asking_a_closed_study_is_an_error(space):
+    with pytest.raises(StudyError, match="not open"):
+        study(space).ask()
+
+
+@pytest.mark.parametrize("scheme", ["sqlite:///{}/s.db", "journal:{}/s.log"])
+def test_a_finished_study_costs_nothing_and_a_raised_budget_goes_on(space, tmp_path, scheme):
+    url = scheme.format(tmp_path)
+    first = study(space).run(url)
+    again = study(space, lambda c: pytest.fail("evaluated")).searcher
+    calls = []
+    counted = lambda c: calls.append(c) or error(c)  # noqa: E731
+    counted.__qualname__ = error.__qualname__
+    counted.__name__ = error.__name__
+    same = study(space, counted, searcher=again).run(url)
+    assert calls == []
+    assert essence(same.records) == essence(first.records)
+    more = study(space, counted, budget=Budget(evaluations=15)).run(url)
+    whole = study(space, budget=Budget(evaluations=15)).run()
+    assert len(calls) == 5
+    assert essence(more.records) == essence(whole.records)
+
+
+def test_a_killed_study_goes_on_exactly(tmp_path):
+    script = tmp_path / "user.py"
+    script.write_text(
+        textwrap.dedent("""
+        import os, signal, sys
+        from ConfigSpace import ConfigurationSpace
+        from automl_nas import Budget, Metric, Study
+        from automl_nas.searchers import EvolutionSearcher
+
+        space = ConfigurationSpace({"a": ["x", "y", "z"], "b": (1, 50), "c": (0.0, 1.0)})
+        calls = 0
+
+        def error(configuration):
+            global calls
+            calls += 1
+            if calls == int(sys.argv[2]):
+                os.kill(os.getpid(), signal.SIGKILL)
+            return configuration["b"] * configuration["c"]
+
+        searcher = EvolutionSearcher(space, population_size=5, sample_size=2)
+        Study(space, error, searcher, budget=Budget(evaluations=20), optimize=[Metric("error")],
+              name="s").run(sys.argv[1])
+        """)
+    )
+
+    def run(url, kill_at):
+        return subprocess.run([sys.executable, script, url, str(kill_at)], check=False).returncode
+
+    url, whole = f"sqlite:///{tmp_path}/killed.db", f"sqlite:///{tmp_path}/whole.db"
+    assert [run(url, 1), run(url, 7), run(url, 5), run(url, 0)] == [-signal.SIGKILL] * 3 + [0]
+    assert run(whole, 0) == 0
+    (killed,), (uninterrupted,) = load(url), load(whole)
+    assert essence(killed.records) == essence(uninterrupted.records)
+    shown = optuna.load_study(study_name="s", storage=url)
+    assert [t.user_attrs.get("interrupted", 0) for t in shown.trials[:8]] == [1, 0, 0, 0, 0, 0, 1, 0]
+
+
+def test_a_changed_study_is_refused_with_the_difference(space, tmp_path):
+    url = f"sqlite:///{tmp_path}/s.db"
+    study(space, name="s").run(url)
+    other = ConfigurationSpace({"width": (4, 64)})
+    with pytest.raises(StudyMismatch, match=r"space") as caught:
+        study(other, lambda c: 1.0, name="s").run(url)
+    assert any(part.startswith("space") for part in caught.value.differences)
+    with pytest.raises(StudyMismatch, match=r"seed: stored 0, given 1"):
+        study(space, name="s", seed=1).run(url)
+    with pytest.raises(StudyMismatch, match=r"optimize\.error\.goal: stored 'min', given 'max'"):
+        study(space, name="s", optimize=[Metric("error", "max")]).run(url)
+
+
+def test_an_accepted_change_goes_on(space, tmp_path):
+    url = f"sqlite:///{tmp_path}/s.db"
+    study(space, name="s").run(url)
+    ran = study(space, name="s", seed=1, budget=Budget(trials=12)).run(url, accept=["seed"])
+    assert len(ran.records) == 12
+    assert study(space, name="s", seed=1).run(url).results().seed == 1
+
+
+def test_one_process_at_a_time(space, tmp_path):
+    url = f"sqlite:///{tmp_path}/s.db"
+    code = textwrap.dedent(f"""
+        import time
+        from ConfigSpace import ConfigurationSpace
+        from automl_nas import Budget, Metric, Study
+        from automl_nas.searchers import RandomSearcher
+        space = ConfigurationSpace({{"width": (4, 64)}})
+        def error(configuration):
+            print("running", flush=True)
+            time.sleep(60)
+        Study(space, error, RandomSearcher(space), budget=Budget(trials=1),
+              optimize=[Metric("error")], name="s").run("{url}")
+    """)
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"running\n"
+        other_space = ConfigurationSpace({"width": (4, 64)})
+        mine = study(other_space, lambda c: 1.0, name="s", budget=Budget(trials=1))
+        with pytest.raises(StudyBusy, match=str(other.pid)):
+            mine.run(url, accept=["objective"])
+        other.kill()
+    ran = mine.run(url, accept=["objective"])
+    assert [r.number for r in ran.records] == [0]
+
+
+def test_the_optuna_study_is_a_faithful_view(space, tmp_path):
+    url = f"sqlite:///{tmp_path}/s.db"
+    optimize = [Metric("error"), Metric("accuracy", "max")]
+    ran = study(space, size_and_error, optimize=optimize, name="s").run(url)
+    shown = optuna.load_study(study_name="s", storage=url)
+    assert [d.name for d in shown.directions] == ["MINIMIZE", "MAXIMIZE"]
+    assert shown.metric_names == ["error", "accuracy"]
+    for trial, record in zip(shown.trials, ran.records, strict=True):
+        assert trial.params == configs.to_dict(record.configuration)
+        assert trial.values == [record.values["error"], record.values["accuracy"]]
+    assert {t.number for t in shown.best_trials} == {r.number for r in ran.front()} | {
+        r.number for r in ran.records if r.duplicate_of in {f.number for f in ran.front()}
+    }
+    assert shown.trials[0].distributions["width"] == optuna.distributions.IntDistribution(
+        4, 64, log=True
+    )
+
+
+def test_provenance_is_kept(space, tmp_path):
+    url = f"sqlite:///{tmp_path}/s.db"
+    study(space).run(url)
+    study(space, budget=Budget(trials=11)).run(url)
+    study(space, budget=Budget(trials=11)).run(url)
+    (stored,) = load(url)
+    assert len(stored.sessions) == 2
+    assert {"versions", "git", "host", "command"} <= set(stored.sessions[0])
+    assert stored.identity["versions"]["ConfigSpace"]
+
+
+def test_bad_definitions_have_names(space):
+    with pytest.raises(SpaceError, match="empty"):
+        study(ConfigurationSpace())
+    with pytest.raises(UnsupportedSpace, match="'size'"):
+        study(ConfigurationSpace({"size": [(1, 2), (3, 4)]}))
+    with pytest.raises(StudyError, match="another space"):
+        study(space, searcher=RandomSearcher(ConfigurationSpace({"width": (4, 64)})))
+    with pytest.raises(StudyError, match="equivalents"):
+        study(space, budget=Budget(equivalents=3))
+    with pytest.raises(StudyError, match="needs its metrics"):
+        study(space, optimize=())
+    with pytest.raises(UnknownName, match="did you mean error"):
+        study(space, Flops(), optimize=["eror"])
+
+
+def test_an_exhausted_space_ends_the_study():
+    tiny = ConfigurationSpace({"a": ["x", "y"], "b": ["x", "y"]})
+    ran = study(tiny, lambda c: 1.0, budget=Budget(trials=100)).run()
+    assert "all 4 configurations" in ran.stopped
+    assert len({configs.digest(r.configuration) for r in ran.records}) == 4
+
+
+def test_evaluation_seed_depends_on_the_study_alone(space):
+    found = []
+    for seed in (0, 0, 1):
+        study(space, lambda c, f, trial: found.append(trial.seed) or 1.0, seed=seed).run()
+    assert len(set(found[:20])) == 1
+    assert found[0] != found[-1]
+
+
+def test_trial_folders_belong_to_the_trial(space, tmp_path):
+    folders = []
+    url = f"sqlite:///{tmp_path}/s.db"
+    study(space, lambda c, f, trial: folders.append(trial.folder) or 1.0).run(url)
+    assert len(set(folders)) == 10
+    assert all(tmp_path in folder.parents and not folder.exists() for folder in folders)
+
+
+def test_learning_curves_are_kept(space, tmp_path):
+    url = f"sqlite:///{tmp_path}/s.db"
+
+    def learning(configuration, fidelity, trial):
+        trial.report(1, {"error": 0.5})
+        trial.report(2, {"error": 0.25})
+        return 0.25
+
+    study(space, learning, name="s", budget=Budget(trials=1)).run(url)
+    shown = optuna.load_study(study_name="s", storage=url)
+    curve = shown.trials[0].user_attrs["measurement"]["curve"]
+    assert curve == {"1": {"error": 0.5}, "2": {"error": 0.25}}
