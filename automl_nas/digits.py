@@ -32,15 +32,15 @@ Array = np.ndarray
 class Digits:
     """An `ImageTask`: ten classes, one channel."""
 
-    canvas: int = 12
+    canvas: int = 10
     """Height and width in pixels, at least 8."""
-    noise: float = 0.3
+    noise: float = 0.15
     """Standard deviation of the noise in units of full ink."""
-    train: int = 600
+    train: int = 400
     """Images that fit weights."""
-    architecture: int = 300
+    architecture: int = 400
     """Images that fit architecture parameters."""
-    validation: int = 400
+    validation: int = 500
     """Images that searchers see the error on; the rest is the test part."""
     seed: int = 0
     """Of the split, the places and the noise."""
@@ -65,19 +65,21 @@ def _load(task: Digits) -> Splits:
 
     images, labels = load_digits(return_X_y=True)
     sizes = [task.train, task.architecture, task.validation]
-    if sum(sizes) >= len(labels):
-        raise ValueError(
-            f"{sum(sizes)} images asked for, and {len(labels)} leave none for the test."
-        )
+    rest = len(labels) - sum(sizes)
+    if rest <= 0:
+        raise ValueError(f"{sum(sizes)} of {len(labels)} images leave none for the test part.")
+    sizes.append(rest)
     rng = seeds.rng("digits", task.seed)
     order = rng.permutation(len(labels))
     placed = _place(images[order].reshape(-1, _SIZE, _SIZE) / _INK, task, rng)
     placed = (placed - placed[: task.train].mean()) / placed[: task.train].std()
     pixels = torch.from_numpy(placed.astype(np.float32)).unsqueeze(1)
     targets = torch.from_numpy(labels[order].astype(np.int64))
-    starts = np.cumsum([0, *sizes, len(labels) - sum(sizes)])
-    parts = [Split(pixels[a:b], targets[a:b]) for a, b in zip(starts, starts[1:], strict=False)]
-    return Splits(*parts, classes=10)
+    train, architecture, validation, test = (
+        Split(*part)
+        for part in zip(torch.split(pixels, sizes), torch.split(targets, sizes), strict=True)
+    )
+    return Splits(train, architecture, validation, test, classes=10)
 
 
 def _place(digits: Array, task: Digits, rng: np.random.RandomState) -> Array:

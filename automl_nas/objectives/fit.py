@@ -85,30 +85,36 @@ def fit(
     epoch's own steps, the error in percent.
     """
     epochs = recipe.epochs if epochs is None else epochs
-    network.to(memory_format=torch.channels_last)
-    images = split.images.to(recipe.device, memory_format=torch.channels_last)
-    labels = split.labels.to(recipe.device)
-    used = images_per_epoch(len(images), recipe)
+    data = _to(split, recipe.device)
+    used = images_per_epoch(len(data.labels), recipe)
     optimizer = _optimizer(network, recipe)
-    schedule = _cosine(recipe.learning_rate, epochs * steps_per_epoch(len(images), recipe))
+    rates = _cosine(recipe.learning_rate, epochs * steps_per_epoch(len(data.labels), recipe))
     generator = torch.Generator().manual_seed(seeds.derive("order", seed))
-    network.train()
+    network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for epoch in range(1, epochs + 1):
-        order = torch.randperm(len(images), generator=generator)[:used].to(images.device)
-        batches = zip(
-            images[order].split(recipe.batch_size),
-            labels[order].split(recipe.batch_size),
-            strict=True,
-        )
-        total = torch.zeros(2, device=images.device)
-        for batch in batches:
-            optimizer.param_groups[0]["lr"] = next(schedule)
-            total += len(batch[0]) * _step(network, batch, optimizer, recipe.clip)
+        total = torch.zeros(2, device=recipe.device)
+        for batch in _batches(data, used, recipe.batch_size, generator):
+            optimizer.param_groups[0]["lr"] = next(rates)
+            total += len(batch.labels) * _step(network, batch, optimizer, recipe.clip)
         loss, wrong = (total / used).tolist()
         if not math.isfinite(loss):
             return Fitted(epoch * used, diverged=True)
         report(epoch, {"train_loss": loss, "train_error": 100 * wrong})
     return Fitted(epochs * used, diverged=False)
+
+
+def _to(split: Split, device: torch.device | str) -> Split:
+    """Channels last: convolutions of few channels run about 1.4 times as fast."""
+    images = split.images.to(device, memory_format=torch.channels_last)
+    return Split(images, split.labels.to(device))
+
+
+def _batches(split: Split, used: int, size: int, generator: torch.Generator) -> Iterator[Split]:
+    """The first `used` images of a fresh permutation, gathered once."""
+    order = torch.randperm(len(split.labels), generator=generator)[:used].to(split.labels.device)
+    images, labels = split.images[order], split.labels[order]
+    for start in range(0, used, size):
+        yield Split(images[start : start + size], labels[start : start + size])
 
 
 def _optimizer(network: nn.Module, recipe: TrainingRecipe) -> torch.optim.Optimizer:
@@ -128,21 +134,17 @@ def _cosine(learning_rate: float, steps: int) -> Iterator[float]:
 
 
 def _step(
-    network: nn.Module,
-    batch: tuple[Tensor, Tensor],
-    optimizer: torch.optim.Optimizer,
-    clip: float | None,
+    network: nn.Module, batch: Split, optimizer: torch.optim.Optimizer, clip: float | None
 ) -> Tensor:
     """One step; (mean loss, share of wrong images) before it."""
-    images, labels = batch
-    logits = network(images)
-    loss = F.cross_entropy(logits, labels)
+    logits = network(batch.images)
+    loss = F.cross_entropy(logits, batch.labels)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     if clip is not None:
         nn.utils.clip_grad_norm_(network.parameters(), clip, foreach=True)
     optimizer.step()
-    wrong = (logits.detach().argmax(1) != labels).float().mean()
+    wrong = (logits.detach().argmax(1) != batch.labels).float().mean()
     return torch.stack([loss.detach(), wrong])
 
 
@@ -150,14 +152,12 @@ def _step(
 def error(network: nn.Module, split: Split, device: torch.device | str = "cpu") -> float:
     """Wrong answers in percent, in evaluation mode; the network is left in it."""
     network.eval()
-    pairs = zip(
-        split.images.split(_EVALUATION_BATCH), split.labels.split(_EVALUATION_BATCH), strict=True
-    )
-    wrong = sum(
-        int((network(x.to(device, memory_format=torch.channels_last)).argmax(1).cpu() != y).sum())
-        for x, y in pairs
-    )
-    return 100 * wrong / len(split.labels)
+    data = _to(split, device)
+    wrong = torch.zeros((), dtype=torch.int64, device=device)
+    for start in range(0, len(data.labels), _EVALUATION_BATCH):
+        part = slice(start, start + _EVALUATION_BATCH)
+        wrong += (network(data.images[part]).argmax(1) != data.labels[part]).sum()
+    return 100 * float(wrong) / len(data.labels)
 
 
 @contextlib.contextmanager

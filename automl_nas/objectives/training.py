@@ -40,7 +40,7 @@ PASSES = 3
 
 
 class Networks(Protocol):
-    """How configurations become networks; a frozen dataclass, as it is part of a study's identity."""
+    """How configurations become networks; a frozen dataclass, part of a study's identity."""
 
     def build(self, configuration: Configuration) -> nn.Module:
         """A fresh network, (batch, channels, height, width) -> (batch, classes)."""

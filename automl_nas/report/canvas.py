@@ -124,7 +124,7 @@ def log_x(ax: Axes) -> None:
 
     ax.set_xscale("log")
     low, high = ax.get_xlim()
-    subs = (1.0,) if high / low > 200 else (1.0, 2.0, 5.0)
+    subs = (1.0,) if high / low > 100 else (1.0, 3.0) if high / low > 20 else (1.0, 2.0, 5.0)
     ax.xaxis.set_major_locator(LogLocator(subs=subs))
     ax.xaxis.set_major_formatter(FuncFormatter(amount))
     ax.xaxis.set_minor_formatter(NullFormatter())
@@ -146,7 +146,7 @@ def end_labels(ax: Axes, ends: Sequence[tuple[str, float, float]], styles: Style
     places = spread(levels, gap, 0.0, 1.0)
     for (label, x, _), level, place in zip(ends, levels, places, strict=True):
         style = styles[label]
-        dash = (0, (4, 2)) if math.isinf(x) else style.dash
+        dash: Any = (0, (1.5, 0.7)) if math.isinf(x) else style.dash
         line: Any = {"color": style.colour, "transform": ax.transAxes, "clip_on": False}
         ax.plot([1 + 9 * across, 1 + 18 * across], [place, place], lw=2.2, ls=dash, **line)
         if x >= 0.97 * right:

@@ -55,9 +55,9 @@ def explanation(group: Group, *, ranking: bool) -> str:
     if len(group.optimize) > 1:
         names = ", ".join(f"{words(metric)}: {better(metric)}" for metric in group.optimize)
         text += (
-            f"{names}. Hypervolume: higher is better; every metric is scaled so that the best value"
-            f" any searcher here measured is 0 and the worst is 1, reference point {CORNER} in "
-            "each. "
+            f"{names[:1].upper()}{names[1:]}. Hypervolume: higher is better; every metric is "
+            "scaled so that the best value any searcher here measured is 0 and the worst is 1, "
+            f"reference point {CORNER} in each. "
         )
     else:
         text += f"{words(group.optimize[0]).capitalize()} was optimised; "

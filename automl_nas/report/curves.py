@@ -7,6 +7,7 @@ no answer but are charged.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -44,7 +45,12 @@ class Curve:
 
 
 def incumbents(series: Series, unit: Unit) -> Curve | None:
-    """The curve of a searcher's reported metric; None where no run has an answer."""
+    """The curve of a searcher's reported metric; None where no run has an answer.
+
+    Also None for equivalents where the objective does not say what a full training costs.
+    """
+    if unit == "equivalents" and not series.runs[0].full_training_flops:
+        return None
     paths = [path for run in series.runs if len((path := _path(run, unit))[0])]
     if not paths:
         return None
@@ -75,7 +81,7 @@ def _path(run: Results, unit: Unit) -> tuple[Floats, Floats]:
     """Cumulative cost and reported value of the answer, from the first answer on."""
     spent = np.cumsum(_costs(run, unit))
     pairs = [
-        (x, answer.values[run.reported.name])
+        (x, answer.values.get(run.reported.name, math.nan))
         for x, answer in zip(spent, run.answers(), strict=True)
         if answer is not None
     ]
@@ -88,7 +94,7 @@ def _costs(run: Results, unit: Unit) -> Sequence[float]:
         return [record.cost.evaluations for record in run.records]
     if unit == "seconds":
         return [record.cost.seconds for record in run.records]
-    full = run.full_training_flops or float("nan")
+    full = run.full_training_flops or math.nan
     return [record.cost.training_flops / full for record in run.records]
 
 

@@ -74,8 +74,8 @@ def _caption(x: Metric, y: Metric) -> str:
 def _points(series: Series, x: Metric, y: Metric) -> Floats:
     """(points, 2): the pairs measured at full fidelity, each once."""
     records = [record for run in series.runs for record in run.records if record.selectable]
-    pairs = np.asarray([(r.values[x.name], r.values[y.name]) for r in records], dtype=float)
-    pairs = pairs.reshape(-1, 2)
+    values = [[r.values.get(metric.name, np.nan) for metric in (x, y)] for r in records]
+    pairs = np.asarray(values, dtype=float).reshape(-1, 2)
     return np.unique(pairs[np.isfinite(pairs).all(axis=1)], axis=0)
 
 
@@ -118,15 +118,8 @@ def _draw_front(ax: Axes, front: Floats, x: Metric, style: Style) -> None:
 
 def _labels(ax: Axes, fronts: list[tuple[str, Floats]], x: Metric, styles: Styles) -> None:
     """Names beside the level on which each front leaves the figure."""
-    right = ax.get_xlim()[1]
-    ends = [
-        (
-            label,
-            right if x.goal == "min" else -np.inf,
-            float(front[-1 if x.goal == "min" else 0, 1]),
-        )
-        for label, front in fronts
-    ]
+    last, left = (-1 if x.goal == "min" else 0), ax.get_xlim()[0]
+    ends = [(label, left, float(front[last, 1])) for label, front in fronts]
     canvas.end_labels(ax, ends, styles)
 
 

@@ -11,6 +11,7 @@ searcher that ran with several settings, or twice with one seed, has several row
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from automl_nas import pareto
 from automl_nas.errors import StudyError
-from automl_nas.report.naming import distinct
+from automl_nas.report.naming import as_fields, distinct
 from automl_nas.results import Results
 from automl_nas.statistics import Interval, bootstrap_mean
 from automl_nas.types import Metric, Record
@@ -112,11 +113,10 @@ def summary(studies: Sequence[Study | Results], *, ranking: bool = True) -> list
     for study in studies:
         results = study if isinstance(study, Results) else study.results()
         found.setdefault(_group_key(results), []).append(results)
-    members = list(found.values())
-    names = distinct(
-        [runs[0].objective for runs in members], [_objective_fields(runs[0]) for runs in members]
-    )
-    return [_group(name, runs, ranking=ranking) for name, runs in zip(names, members, strict=True)]
+    names = _objective_names([runs[0] for runs in found.values()])
+    return [
+        _group(names[_objective_key(runs[0])], runs, ranking=ranking) for runs in found.values()
+    ]
 
 
 def as_plain(groups: Sequence[Group], *, seconds: bool = True) -> list[dict[str, Any]]:
@@ -144,14 +144,19 @@ def _group_key(results: Results) -> str:
     return json.dumps([optimize, results.identity["objective"]], sort_keys=True)
 
 
-def _objective_fields(results: Results) -> dict[str, Any]:
-    objective = results.identity["objective"]
-    recipe = objective["recipe"] if isinstance(objective["recipe"], dict) else {}
-    return {
-        **recipe,
-        "optimize": ", ".join(metric.name for metric in results.optimize),
-        "full_training_flops": objective["full_training_flops"],
-    }
+def _objective_key(results: Results) -> str:
+    return json.dumps(results.identity["objective"], sort_keys=True)
+
+
+def _objective_names(firsts: Sequence[Results]) -> dict[str, str]:
+    """A name for each different objective, by its key."""
+    found = {_objective_key(results): results.identity["objective"] for results in firsts}
+    recipes = [
+        {**as_fields(one["recipe"]), "full_training_flops": one["full_training_flops"]}
+        for one in found.values()
+    ]
+    labels = distinct([str(one["name"]) for one in found.values()], recipes)
+    return dict(zip(found, labels, strict=True))
 
 
 def _group(name: str, runs: list[Results], *, ranking: bool) -> Group:
@@ -188,8 +193,7 @@ def _series(runs: Sequence[Results]) -> tuple[Series, ...]:
 
 
 def _searcher_fields(results: Results) -> dict[str, Any]:
-    recipe = results.identity["searcher"]["recipe"]
-    own = recipe if isinstance(recipe, dict) else {"recipe": recipe}
+    own = as_fields(results.identity["searcher"]["recipe"])
     return {**own, "space": results.identity["space"], "initial": results.identity.get("initial")}
 
 
@@ -217,7 +221,7 @@ def _single_rows(series: Sequence[Series]) -> list[Row]:
             _row(
                 one,
                 quality=[answer.values[optimised.name] for answer in answers],
-                reported=[answer.values[reported.name] for answer in answers],
+                reported=[answer.values.get(reported.name, math.nan) for answer in answers],
             )
         )
     return rows

@@ -88,7 +88,7 @@ def _draw_curve(ax: Axes, curve: Curve, style: Style) -> None:
 def _curve_axes(
     ax: Axes, curves: Sequence[Curve], unit: Unit, metric: Metric, levels: Sequence[float]
 ) -> None:
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     starts, ends = [c.x[0] for c in curves], [c.x[-1] for c in curves]
     logarithmic = unit != "evaluations" and min(starts) > 0 and max(ends) > 10 * min(ends)
@@ -96,21 +96,21 @@ def _curve_axes(
         canvas.log_x(ax)
     else:
         ax.set_xlim(0, max(ends))
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=unit == "evaluations"))
         ax.xaxis.set_major_formatter(FuncFormatter(canvas.amount))
-        _crop(ax, curves, metric, levels)
+        _crop(ax, curves, levels)
     ax.yaxis.set_major_formatter(FuncFormatter(canvas.amount))
     ax.set_xlabel(_AXES[unit][0])
     ax.set_ylabel(words(metric))
 
 
-def _crop(ax: Axes, curves: Sequence[Curve], metric: Metric, levels: Sequence[float]) -> None:
+def _crop(ax: Axes, curves: Sequence[Curve], levels: Sequence[float]) -> None:
     """Leaves the first steps outside: they are poor for everyone and would flatten the rest."""
     early = 0.04 * max(float(c.x[-1]) for c in curves)
-    shown, ends = list(levels), []
+    shown = list(levels)
     for c in curves:
         at = max(0, int(np.searchsorted(c.x, max(early, c.x[0]), side="right")) - 1)
         shown += [float(v) for v in (*c.mean[at:], *c.low[-1:], *c.high[-1:])]
-        ends.append(metric.loss(float(c.mean[-1])))
     low, high = min(shown), max(shown)
     pad = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
     ax.set_ylim(low - pad, high + pad)

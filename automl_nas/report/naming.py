@@ -24,15 +24,14 @@ def better(metric: Metric) -> str:
     return "lower is better" if metric.goal == "min" else "higher is better"
 
 
-def distinct(names: Sequence[str], recipes: Sequence[Any]) -> list[str]:
+def distinct(names: Sequence[str], recipes: Sequence[Mapping[str, Any]]) -> list[str]:
     """Names made different by what differs in their recipes, such as `evolution (sample=5)`.
 
     Where the difference is too long to show, they are numbered in the given order.
     """
-    flat = [_fields(recipe) for recipe in recipes]
     labels = []
-    for name, fields in zip(names, flat, strict=True):
-        twins = [other for n, other in zip(names, flat, strict=True) if n == name]
+    for name, fields in zip(names, recipes, strict=True):
+        twins = [other for n, other in zip(names, recipes, strict=True) if n == name]
         labels.append(f"{name} ({_difference(fields, twins)})" if len(twins) > 1 else name)
     return _numbered(labels, names)
 
@@ -57,7 +56,8 @@ def _difference(fields: Mapping[str, Any], twins: Sequence[Mapping[str, Any]]) -
     return ", ".join(f"{key}={_text(fields.get(key))}" for key in differing)
 
 
-def _fields(recipe: Any) -> dict[str, Any]:
+def as_fields(recipe: Any) -> dict[str, Any]:
+    """A described recipe as named fields; a plain one is a single field."""
     return dict(recipe) if isinstance(recipe, Mapping) else {"recipe": recipe}
 
 

@@ -7,6 +7,7 @@ rich.print(table)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from automl_nas.report.cells import Column, columns
@@ -27,12 +28,13 @@ def _tables(group: Group) -> list[Table]:
     first = next(i for i, column in enumerate(others) if column.title == "evaluations")
     goals = ", ".join(words(metric) for metric in group.optimize)
     title = f"{group.objective}: {goals}"
-    found = _table(title, [searcher, seeds, *others[:first]])
+    found = _table(title, [searcher, seeds, *others[:first]], gap=1)
     found.caption = None if group.measured else "nothing measured yet"
-    return [found, _table(f"{group.objective}: cost of one run", [searcher, *others[first:]])]
+    costs = [replace(column, title=column.title.removesuffix(" (s)")) for column in others[first:]]
+    return [found, _table(f"{group.objective}: cost of one run, times in s", [searcher, *costs])]
 
 
-def _table(title: str, shown: Sequence[Column]) -> Table:
+def _table(title: str, shown: Sequence[Column], *, gap: int = 0) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -43,11 +45,16 @@ def _table(title: str, shown: Sequence[Column]) -> Table:
         caption_justify="left",
         box=box.SIMPLE,
         pad_edge=False,
+        padding=(0, gap),
         collapse_padding=True,
     )
     for column in shown:
-        justify, width = ("left", 12) if column.text else ("right", _width(column))
-        table.add_column(Text(column.title), justify=justify, min_width=width, overflow="fold")
+        table.add_column(
+            Text(column.title),
+            justify="left" if column.text else "right",
+            min_width=12 if column.text else _width(column),
+            overflow="fold",
+        )
     for row in range(len(shown[0].cells)):
         table.add_row(*(Text(_unbroken(column.cells[row])) for column in shown))
     return table

@@ -6,7 +6,8 @@
 Samplers: tpe, nsga2, nsga3, gp, qmc, random. Learnable records enter in the order of their numbers
 with minimised losses, failed ones as FAIL, pending ones as RUNNING (constant liar); the sampler is
 new each time and seeded by (study seed, number, attempt), so nothing but the record is needed to go
-on. Draws that a forbidden clause rules out are marked FAIL in the shadow and drawn again.
+on. A draw that a forbidden clause rules out stays RUNNING in the shadow, which TPE avoids, and the
+next one is drawn.
 
 Encoding. TPE and random are asked parameter by parameter (conditional spaces: `group=True`). The
 others model the parameters that all trials share, which would leave conditional ones to chance, so
@@ -28,7 +29,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from ConfigSpace import ConfigurationSpace
+from ConfigSpace import Configuration, ConfigurationSpace
 from ConfigSpace.hyperparameters import OrdinalHyperparameter
 
 from automl_nas import configs, seeds
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
     Encodings = Mapping[str, BaseDistribution]
-Values = Mapping[str, configs.Value]
 
 
 class _Kind(NamedTuple):
@@ -53,6 +53,8 @@ class _Kind(NamedTuple):
     """Class in `optuna.samplers`."""
     flat: bool = True
     learns: bool = True
+    waits: bool = True
+    """Whether pending trials enter as RUNNING (GP takes a minute to condition on three of them)."""
     system: str = ""
     """Prefix of the sampler's own trial attributes, which must come back with the trial."""
 
@@ -61,10 +63,12 @@ _KINDS = {
     "tpe": _Kind("TPESampler", flat=False),
     "nsga2": _Kind("NSGAIISampler", system="NSGAIISampler:generation"),
     "nsga3": _Kind("NSGAIIISampler", system="NSGAIIISampler:generation"),
-    "gp": _Kind("GPSampler"),
+    "gp": _Kind("GPSampler", waits=False),
     "qmc": _Kind("QMCSampler", learns=False),
     "random": _Kind("RandomSampler", flat=False, learns=False),
 }
+_STRIDE = 4099
+"""QMC positions between attempts; odd, as points a power of two apart are near each other."""
 _ATTEMPTS = 100
 """Forbidden draws in a row after which the proposal is a random legal configuration."""
 
@@ -117,8 +121,6 @@ class OptunaSearcher:
         Raises:
             SpaceExhausted: every configuration of a finite space has been measured.
         """
-        from optuna.trial import TrialState
-
         require_unmeasured(self.space, history)
         encodings = _encodings(self.space)
         with _quiet():
@@ -126,11 +128,10 @@ class OptunaSearcher:
             for attempt in range(_ATTEMPTS):
                 shadow.sampler = self._sampler(history.seed, number, attempt)
                 trial = shadow.ask()
-                values, attrs = self._suggestion(trial, encodings)
-                configuration = configs.legal(self.space, values)
+                genes = self._genes(trial, encodings)
+                configuration = configs.legal(self.space, flat.express(self.space, genes))
                 if configuration is not None:
-                    return Proposal(configuration, attrs={**attrs, **self._system(shadow)})
-                shadow.tell(trial, state=TrialState.FAIL)
+                    return self._proposal(configuration, genes, shadow)
         rng = seeds.rng("optuna", self.sampler, history.seed, number, "fallback")
         return Proposal(configs.sample(self.space, rng), attrs={"fallback": True})
 
@@ -147,7 +148,7 @@ class OptunaSearcher:
             elite = fixed._elite_population_selection_strategy
             settings = {"elite_population_selection_strategy": elite, **settings}
         elif self.sampler == "qmc":
-            cls = _numbered(cls, _encodings(self.space), number + (attempt << 12))
+            cls = _numbered(cls, _encodings(self.space), number + attempt * _STRIDE)
             key, settings = seeds.derive("optuna", "qmc", seed), {"scramble": True, **settings}
         sampler: BaseSampler = cls(**settings, seed=key)
         return sampler
@@ -157,8 +158,8 @@ class OptunaSearcher:
 
         shadow = optuna.create_study(directions=["minimize"] * len(history.metrics))
         if self._kind.learns:
-            known = sorted([*history.records, *history.pending], key=lambda record: record.number)
-            for record in known:
+            pending = history.pending if self._kind.waits else []
+            for record in sorted([*history.records, *pending], key=lambda record: record.number):
                 if record.fidelity is None and not record.audit:
                     shadow.add_trial(self._trial(history, record, encodings))
         return shadow
@@ -185,22 +186,26 @@ class OptunaSearcher:
             system_attrs={**system, **record.attrs.get("system", {})},
         )
 
-    def _suggestion(self, trial: Trial, encodings: Encodings) -> tuple[Values, dict[str, Any]]:
-        """The values of the active hyperparameters, and the genome that goes into the attrs."""
+    def _genes(self, trial: Trial, encodings: Encodings) -> dict[str, configs.Value]:
+        """Values of all hyperparameters, or of the active ones for a sampler that is asked so."""
 
         def suggest(name: str) -> configs.Value:
             return _decode(self.space, name, _suggest(trial, name, encodings[name]))
 
-        if not self._kind.flat:
-            return configs.define_by_run(self.space, suggest), {}
-        genes = {name: suggest(name) for name in self.space}
-        return flat.express(self.space, genes), {flat.KEY: genes}
+        if self._kind.flat:
+            return {name: suggest(name) for name in self.space}
+        return configs.define_by_run(self.space, suggest)
 
-    def _system(self, shadow: Study) -> dict[str, Any]:
-        """The attributes that the sampler gave its trial and wants to see again."""
-        key = self._kind.system
-        trial = shadow.get_trials(deepcopy=False)[-1]
-        return {"system": {key: trial.system_attrs[key]}} if key else {}
+    def _proposal(
+        self, configuration: Configuration, genes: dict[str, configs.Value], shadow: Study
+    ) -> Proposal:
+        attrs: dict[str, Any] = {}
+        if self._kind.flat:
+            attrs[flat.KEY] = {**genes, **configs.to_dict(configuration)}
+        if self._kind.system:
+            trial = shadow.get_trials(deepcopy=False)[-1]
+            attrs["system"] = {self._kind.system: trial.system_attrs[self._kind.system]}
+        return Proposal(configuration, attrs=attrs)
 
 
 @contextlib.contextmanager

@@ -12,8 +12,8 @@ Failed configurations are told as crashed with the worst loss seen so far in eve
 default of infinity would spoil the forest). SMAC works on a copy of the space in a temporary
 folder, and neither logs, warns nor touches global generators.
 
-Departures from SMAC's facade: no racing (every configuration once), a batched prediction, sorted
-starting points (`automl_nas.searchers.smac_parts`), 1,000 instead of 10,000 random challengers.
+Departures from SMAC's facade: no racing (every configuration once), one thread, batched prediction,
+small trees, sorted starting points (`automl_nas.searchers.smac_parts`); 1,000 challengers instead of 10,000.
 Weights and priors of the space hold where SMAC samples from it, not in the Sobol design.
 Source: Lindauer et al. 2022, "SMAC3", JMLR 23; Knowles 2006 (ParEGO), IEEE TEC 10(1).
 """
@@ -180,7 +180,8 @@ class SmacSearcher:
         with isolated(seed, "smac"), tempfile.TemporaryDirectory() as folder:
             from smac.main.exceptions import ConfigurationSpaceExhaustedException
 
-            facade = self._facade(self._scenario(folder, seed, [f"m{i}" for i in range(metrics)]))
+            scenario = self._scenario(folder, seed, [f"m{i}" for i in range(metrics)])
+            facade = self._facade(scenario, len(told))
             for values, losses in told:
                 _tell(facade, values, list(losses or worst), failed=losses is None)
             asks: list[Values] = []
@@ -189,7 +190,7 @@ class SmacSearcher:
                     asks.append(configs.to_dict(facade.ask().config))
         return asks
 
-    def _facade(self, scenario: Any) -> Any:
+    def _facade(self, scenario: Any, records: int) -> Any:
         from smac import HyperparameterOptimizationFacade as Facade
         from smac.multi_objective.parego import ParEGO
 
@@ -198,6 +199,7 @@ class SmacSearcher:
         parego = ParEGO(scenario) if self.facade == "parego" else None
         return Facade(
             scenario,
+            model=smac_parts.small_forest(scenario, records),
             initial_design=Facade.get_initial_design(scenario, n_configs=0),
             acquisition_maximizer=smac_parts.SortedMaximizer(
                 scenario.configspace, challengers=self.challengers, seed=scenario.seed

@@ -94,7 +94,8 @@ class SyneTuneSearcher:
             genes = self._suggest(history, number, attempt)
             configuration = configs.legal(self.space, flat.express(self.space, genes))
             if configuration is not None:
-                return Proposal(configuration, attrs={flat.KEY: genes})
+                kept = {**genes, **configs.to_dict(configuration)}
+                return Proposal(configuration, attrs={flat.KEY: kept})
         rng = seeds.rng("syne-tune", self.method, history.seed, number, "fallback")
         return Proposal(configs.sample(self.space, rng), attrs={"fallback": True})
 

@@ -51,6 +51,8 @@ class SearcherContract:
     """Metrics that are optimised."""
     budget: ClassVar[int] = 24
     """Records per driven history."""
+    spaces: ClassVar[tuple[str, ...]] = tuple(SPACES)
+    """Names in `automl_nas.testing.SPACES`; leave one out where it takes too long."""
     patience: ClassVar[int] = 50
     """Proposals after which a search of a fully measured space must have ended."""
 
@@ -61,6 +63,8 @@ class SearcherContract:
     @pytest.fixture(params=sorted(SPACES))
     def driven(self, request: pytest.FixtureRequest) -> History:
         """A history that the searcher made by itself; skips a space it cannot express."""
+        if request.param not in self.spaces:
+            pytest.skip("left out by the contract class")
         try:
             return _driven(self, request.param)
         except UnsupportedSpace as reason:
@@ -109,7 +113,7 @@ class SearcherContract:
         """Another process, another PYTHONHASHSEED: the same proposals."""
         cases: list[dict[str, Any]] = []
         expected: list[Any] = []
-        for name in SPACES:
+        for name in self.spaces:
             try:
                 history = _driven(self, name)
             except UnsupportedSpace:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from automl_nas.flops import Shape, forward_flops
 
-from .space import NODES, OPERATIONS, SOURCE_TARGET, live_edges, operations, from_arch
+from .space import NODES, OPERATIONS, SOURCE_TARGET, from_arch, live_edges, operations
 
 
 @dataclass(frozen=True)
@@ -186,10 +186,10 @@ def _widths(recipe: NetworkRecipe) -> list[int]:
 
 @functools.lru_cache(maxsize=64)
 def flops_table(recipe: NetworkRecipe, image: Shape) -> tuple[float, dict[str, float]]:
-    """(FLOPs per image of a network without cells, operation -> its FLOPs on one edge of all cells).
+    """(FLOPs per image outside the cells, operation -> FLOPs on one edge, in all cells together).
 
-    Counted on networks whose only operation is on the edge from input to output; all edges of a cell
-    cost alike, so a network costs the sum.
+    Counted on networks whose only operation is on the edge from input to output; all edges of a
+    cell cost alike, so a network costs the sum.
     """
     empty, *rest = (_count_alone(operation, recipe, image) for operation in OPERATIONS)
     return empty, dict(zip(OPERATIONS, [0.0, *(flops - empty for flops in rest)], strict=True))

@@ -22,7 +22,7 @@ from .supernetwork import NB201SupernetRecipe
 _IMAGES: dict[str, ImageTask] = {"digits": Digits()}
 DIGITS_NETWORK = NetworkRecipe(channels=16, cells=1, stages=1, classes=10, in_channels=1)
 """One cell decides everything, so cells differ by far more than seeds do."""
-DIGITS_TRAINING = TrainingRecipe(epochs=9, batch_size=50, learning_rate=0.2)
+DIGITS_TRAINING = TrainingRecipe(epochs=9, batch_size=40, learning_rate=0.2)
 
 
 def images(name: str) -> ImageTask:

@@ -66,6 +66,7 @@ def stock_asks(searcher, told, metrics, seed, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(smac_parts, "BatchedSelector", ConfigSelector)
         patch.setattr(smac_parts, "OneShot", racing)
+        patch.setattr(smac_parts, "small_forest", lambda scenario, _: Facade.get_model(scenario))
         return searcher._asks(told, metrics, seed)
 
 

@@ -117,7 +117,8 @@ def test_importing_syne_tune_leaves_root_logging_alone():
     code = (
         "import logging; from automl_nas.testing import *; from automl_nas.types import Metric\n"
         "from automl_nas.searchers.from_syne_tune import SyneTuneSearcher as S\n"
-        "assert len(drive(S(cell_space(), 'rea', 2, 2), cell_space(), (Metric('a'),), 5, 0).records) == 5\n"
+        "s = S(cell_space(), 'rea', 2, 2)\n"
+        "assert len(drive(s, cell_space(), (Metric('a'),), 5, 0).records) == 5\n"
         "assert logging.getLogger().handlers == [] and logging.getLogger().level == 30\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
