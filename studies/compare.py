@@ -19,12 +19,18 @@ if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
     from automl_nas import Study
+    from automl_nas.images import ImageTask
     from automl_nas.objectives.training import TrainingObjective
     from automl_nas.searchers import GradientSearcher
     from automl_nas.searchers.base import Searcher
+    from automl_nas.supernet.mixture import SupernetRecipe
 
 _SAMPLERS = ("darts", "drnas", "gdas", "uniform")
-_ROUNDS = 5
+_ROUNDS = range(2, 12)
+"""Possible numbers of proposals of a gradient run; all but the last are only monitored."""
+_ARCHITECTURE_LR = 0.02
+"""Of Adam on architecture logits: DARTS's 3e-4 is meant for 50 epochs of CIFAR-10, a hundred times
+the steps that this budget allows."""
 _INITIAL = 6
 """Random or quasi-random configurations before a model is used; the same for all that have one."""
 _POPULATION, _SAMPLE = 8, 3
@@ -123,9 +129,26 @@ def gradient(
 
 
 def sized(
-    space: ConfigurationSpace, supernet: object, data: object, sampler: str, flops: float
+    space: ConfigurationSpace,
+    supernet: SupernetRecipe,
+    data: ImageTask,
+    sampler: str,
+    flops: float,
 ) -> GradientSearcher:
-    """The searcher whose rounds cost at most `flops`, as near as whole epochs allow."""
+    """The longest run of whole epochs that costs at most `flops`; of equal ones the most rounds."""
+    from automl_nas.oneshot.recipe import OneShotRecipe
+    from automl_nas.searchers import GradientSearcher
+
+    def run(rounds: int, epochs: int) -> GradientSearcher:
+        recipe = OneShotRecipe(epochs_per_round=epochs, architecture_lr=_ARCHITECTURE_LR)
+        return GradientSearcher(space, supernet, sampler, data=data, rounds=rounds, recipe=recipe)
+
+    lengths = [(rounds, epochs) for rounds in _ROUNDS for epochs in range(1, 200)]
+    cost = run(1, 1)
+    epoch, ranking = cost.epoch_flops(), cost.ranking_flops()
+    affordable = [(n, e) for n, e in lengths if n * (e * epoch + ranking) <= flops]
+    rounds, epochs = max(affordable, key=lambda length: (length[0] * length[1], length[0]))
+    return run(rounds, epochs)
 
 
 @click.command("compare")

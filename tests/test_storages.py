@@ -15,7 +15,12 @@ from automl_nas.searchers import RandomSearcher
 def run(space, url, **settings):
     searcher = RandomSearcher(space)
     study = Study(
-        space, lambda c: 1.0, searcher, budget=Budget(trials=3), optimize=[Metric("error")], name="s"
+        space,
+        lambda c: 1.0,
+        searcher,
+        budget=Budget(trials=3),
+        optimize=[Metric("error")],
+        name="s",
     )
     return study.run(url, **settings)
 

@@ -309,7 +309,16 @@ def test_a_killed_study_goes_on_exactly(tmp_path):
     (killed,), (uninterrupted,) = load(url), load(whole)
     assert essence(killed.records) == essence(uninterrupted.records)
     shown = optuna.load_study(study_name="s", storage=url)
-    assert [t.user_attrs.get("interrupted", 0) for t in shown.trials[:8]] == [1, 0, 0, 0, 0, 0, 1, 0]
+    assert [t.user_attrs.get("interrupted", 0) for t in shown.trials[:8]] == [
+        1,
+        0,
+        0,
+        0,
+        0,
+        0,
+        1,
+        0,
+    ]
 
 
 def test_a_changed_study_is_refused_with_the_difference(space, tmp_path):

@@ -197,10 +197,11 @@ def epoch_flops(
     samples = steps * batch
     if sampler.learns:
         samples += steps * _steps(splits.architecture, recipe)[1]
-    return _PASSES * samples * _expected_forward(supernet, space, sampler)
+    return _PASSES * samples * expected_forward(supernet, space, sampler)
 
 
-def _expected_forward(supernet: Supernet, space: ConfigurationSpace, sampler: Sampler) -> float:
+def expected_forward(supernet: Supernet, space: ConfigurationSpace, sampler: Sampler) -> float:
+    """Forward FLOPs per sample before anything is learned; see `epoch_flops`."""
     sizes = relaxable(space)
     generator = torch.Generator().manual_seed(0)
     with torch.random.fork_rng(devices=[]):

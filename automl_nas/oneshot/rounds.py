@@ -256,7 +256,20 @@ def _restore(position: Position, content: dict[str, Any]) -> Position:
 def epoch_flops(plan: Plan) -> float:
     """Training FLOPs of one epoch, see `bilevel.epoch_flops`."""
     with isolated(plan.recipe.device, threads=plan.recipe.threads):
-        reseed(plan.seed, plan.recipe.device)
-        supernet = cast(Supernet, plan.supernet.build())
-        splits = plan.data.load()
+        supernet, splits = _untrained(plan)
         return bilevel.epoch_flops(supernet, plan.space, plan.sampler, splits, plan.recipe)
+
+
+def ranking_flops(plan: Plan) -> float:
+    """Expected forward FLOPs of ranking paths once; zero where the sampler learns."""
+    if plan.sampler.learns:
+        return 0.0
+    with isolated(plan.recipe.device, threads=plan.recipe.threads):
+        supernet, splits = _untrained(plan)
+        forward = bilevel.expected_forward(supernet, plan.space, plan.sampler)
+    return (plan.candidates + 1) * len(splits.architecture.labels) * forward
+
+
+def _untrained(plan: Plan) -> tuple[Supernet, Splits]:
+    reseed(plan.seed, plan.recipe.device)
+    return cast(Supernet, plan.supernet.build()), plan.data.load()

@@ -62,12 +62,11 @@ def require_unmeasured(space: ConfigurationSpace, history: History) -> None:
     """
     if any(hyperparameter.size == math.inf for hyperparameter in space.values()):
         return
-    answered = len(measured(history))
-    if not answered:
+    answers = sum(r.fidelity is None and not r.audit for r in history.records)
+    if not answers:
         return
-    limit = 1 << answered.bit_length()
-    size = _count(configs.space_to_json(space), limit)
-    if size is not None and answered >= size:
+    size = _count(configs.space_to_json(space), 1 << answers.bit_length())
+    if size is not None and answers >= size and len(measured(history)) >= size:
         raise SpaceExhausted(
             f"all {size} configurations of the space have been measured: the search is complete."
         )

@@ -13,7 +13,8 @@ default of infinity would spoil the forest). SMAC works on a copy of the space i
 folder, and neither logs, warns nor touches global generators.
 
 Departures from SMAC's facade: no racing (every configuration once), one thread, batched prediction,
-small trees, sorted starting points (`automl_nas.searchers.smac_parts`); 1,000 challengers instead of 10,000.
+small trees, sorted starting points (`automl_nas.searchers.smac_parts`); 1,000 instead of 10,000
+challengers.
 Weights and priors of the space hold where SMAC samples from it, not in the Sobol design.
 Source: Lindauer et al. 2022, "SMAC3", JMLR 23; Knowles 2006 (ParEGO), IEEE TEC 10(1).
 """

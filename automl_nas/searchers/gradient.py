@@ -54,6 +54,7 @@ class GradientSearcher:
     candidates: int = 16
     """Random paths ranked in each round by a sampler that does not learn."""
 
+    variant: ClassVar[str] = "sampler"
     packages: ClassVar[tuple[str, ...]] = ("torch",)
 
     def __post_init__(self) -> None:
@@ -100,6 +101,12 @@ class GradientSearcher:
         from automl_nas.oneshot import rounds
 
         return rounds.epoch_flops(self._plan(seed=0))
+
+    def ranking_flops(self) -> float:
+        """Expected FLOPs that a round adds by ranking paths; zero where the sampler learns."""
+        from automl_nas.oneshot import rounds
+
+        return rounds.ranking_flops(self._plan(seed=0))
 
     def _sampler(self) -> Sampler:
         from automl_nas.oneshot.samplers import by_name

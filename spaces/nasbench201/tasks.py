@@ -1,6 +1,6 @@
 """Which images, network sizes and training belong together.
 
-    objective = training("digits")        # one evaluation: about a third of a CPU second
+    objective = training("digits")        # one evaluation: about 0.4 CPU seconds
     recipe = supernet("digits")           # the supernet of the same network sizes
 
 A task is a name (`images` has them) or any `ImageTask`; for the latter say the network's sizes too.

@@ -209,6 +209,68 @@ def test_error_is_in_percent_over_all_batches():
     assert error(ToldAnswers(), Split(images, labels)) == 2.0
 
 
+def test_error_is_measured_in_evaluation_mode():
+    split = Stripes().load().test
+    module = nn.Sequential(nn.Flatten(), nn.Linear(16, 2), nn.Dropout(0.9))
+    with seeded(0):
+        assert len({error(module.train(), split) for _ in range(5)}) == 1
+
+
+@dataclass(frozen=True)
+class Liar(Stripes):
+    """The test labels are wrong."""
+
+    def load(self):
+        splits = super().load()
+        return replace(splits, test=Split(splits.test.images, 1 - splits.test.labels))
+
+
+def test_validation_and_test_are_measured_on_their_own_parts():
+    recipe = replace(RECIPE, epochs=10)
+    values = replace(OBJECTIVE, task=Liar(), recipe=recipe)(WIDE, None, Trial(0, 1)).values
+    assert values["validation_error"] < 15 and values["test_error"] > 85
+
+
+class Recorder(nn.Module):
+    """Keeps the weights it started with and the images it was given."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(16, 2)
+        self.start, self.seen = self.linear.weight.detach().clone(), []
+
+    def forward(self, x):
+        if self.training:
+            self.seen.append(x.flatten(1))
+        return self.linear(x.flatten(1))
+
+
+def recorded(seed):
+    built = []
+    objective = TrainingObjective(
+        FromFunction(lambda _: built.append(Recorder()) or built[-1]), Stripes(), RECIPE
+    )
+    objective(WIDE, None, Trial(0, seed))
+    return built[-1].start, torch.cat(built[-1].seen)
+
+
+def test_the_seed_keys_the_first_weights_and_the_order_of_images():
+    (start, seen), (other_start, other_seen) = recorded(1), recorded(2)
+    assert not torch.equal(start, other_start)
+    assert not torch.equal(seen, other_seen)
+    assert len(seen) == 3 * 96
+    assert len(torch.unique(seen[:96], dim=0)) == 96
+    assert not torch.equal(seen[:96], seen[96:192])
+
+
+def test_the_order_of_images_is_the_same_for_every_network():
+    first, second = Recorder(), Recorder()
+    for module, global_seed in ((first, 1), (second, 2)):
+        with seeded(global_seed):
+            fit(module, Stripes().load().train, RECIPE, seed=5)
+    assert torch.equal(torch.cat(first.seen), torch.cat(second.seen))
+
+
 def steps(recipe, epochs=1):
     """One weight, the logit of the right one of two classes; its value after training."""
     module = nn.Module()
@@ -228,3 +290,18 @@ def test_a_step_is_clipped_and_follows_the_cosine():
     assert steps(replace(plain, clip=0.25)) == pytest.approx(0.4 * 0.25, rel=1e-4)
     # second of two steps at half the rate
     assert steps(replace(plain, clip=0.25), epochs=2) == pytest.approx(0.6 * 0.25, rel=1e-4)
+
+
+def test_momentum_nesterov_and_weight_decay_by_hand():
+    base = TrainingRecipe(epochs=1, batch_size=8, learning_rate=0.4, clip=0.25, weight_decay=0)
+    rates, g = (0.4, 0.2), 0.25  # minus the clipped gradient
+    heavy = replace(base, momentum=0.5, nesterov=False)
+    velocity = g + 0.5 * g
+    assert steps(heavy, epochs=2) == pytest.approx(rates[0] * g + rates[1] * velocity, rel=1e-4)
+    nesterov = replace(heavy, nesterov=True)
+    by_hand = rates[0] * (g + 0.5 * g) + rates[1] * (g + 0.5 * velocity)
+    assert steps(nesterov, epochs=2) == pytest.approx(by_hand, rel=1e-4)
+    decayed = replace(base, momentum=0, nesterov=False, weight_decay=0.3)
+    first = rates[0] * g
+    by_hand = first + rates[1] * (g - 0.3 * first)
+    assert steps(decayed, epochs=2) == pytest.approx(by_hand, rel=1e-4)

@@ -10,6 +10,7 @@ from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float
 from automl_nas import configs, seeds
 from automl_nas.errors import UnknownName, UnsupportedSpace
 from automl_nas.identity import describe
+from automl_nas.oneshot import bilevel
 from automl_nas.oneshot.samplers import SAMPLERS, Darts, Gdas, Uniform
 from automl_nas.searchers.base import Searcher
 from automl_nas.types import Record
@@ -159,3 +160,12 @@ def test_import_needs_no_torch():
     code = "import sys, automl_nas.searchers.gradient; print('torch' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+def test_ranking_costs_forward_passes_of_every_candidate_on_the_architecture_split():
+    ranked = searcher("uniform")
+    images = len(toy.ToyImages().load().architecture.labels)
+    network = toy.ToyRecipe().build()
+    forward = bilevel.expected_forward(network, toy.space(), Uniform())
+    assert ranked.ranking_flops() == pytest.approx((ranked.candidates + 1) * images * forward)
+    assert searcher("darts").ranking_flops() == 0

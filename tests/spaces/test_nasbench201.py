@@ -191,6 +191,19 @@ def test_mean_flops_are_the_mean_over_all_cells(cells):
     assert SMALL.mean_forward_flops(IMAGE) == pytest.approx(mean, rel=1e-12)
 
 
+def test_live_edges_lie_on_a_way_to_the_output():
+    arch = "|nor_conv_3x3~0|+|avg_pool_3x3~0|skip_connect~1|+|nor_conv_1x1~0|none~1|{}~2|"
+    assert live_edges(from_arch(arch.format("none"))) == ("edge_0_3",)
+    through_two = ("edge_0_1", "edge_0_2", "edge_1_2", "edge_0_3", "edge_2_3")
+    assert live_edges(from_arch(arch.format("skip_connect"))) == through_two
+
+
+def test_pooling_leaves_the_border_out_of_the_mean():
+    cell = build(from_arch(ALONE.format("avg_pool_3x3")), SMALL).body[0]
+    x = torch.arange(36.0).view(1, 1, 6, 6).expand(1, 4, 6, 6)
+    assert float(cell(x)[0, 0, 0, 0]) == (0 + 1 + 6 + 7) / 4
+
+
 def reference_cell(cell, x):
     """The definition, edge by edge, dead ones included."""
     nodes = [x]
