@@ -31,7 +31,10 @@ class _Commands(click.Group):
         own = super().get_command(ctx, cmd_name)
         if own is not None or cmd_name not in registry.names("study"):
             return own
-        command = getattr(registry.load("study", cmd_name), "command", None)
+        try:
+            command = getattr(registry.load("study", cmd_name), "command", None)
+        except AutoMLNASError as error:
+            return _broken(cmd_name, error)
         return command if isinstance(command, click.Command) else None
 
     def resolve_command(
@@ -40,6 +43,15 @@ class _Commands(click.Group):
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             raise UnknownName("command", args[0], self.list_commands(ctx))
         return super().resolve_command(ctx, args)
+
+
+def _broken(name: str, error: AutoMLNASError) -> click.Command:
+    """Stands for a study that cannot be imported, so that the other commands go on working."""
+
+    def fail() -> None:
+        raise error
+
+    return click.Command(name, callback=fail, short_help="(cannot be imported)")
 
 
 @click.group(cls=_Commands)

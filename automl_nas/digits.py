@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from automl_nas import seeds
+from automl_nas.errors import SettingError
 from automl_nas.images import Split, Splits
 
 _SIZE = 8
@@ -48,13 +49,13 @@ class Digits:
 
     def __post_init__(self) -> None:
         if self.canvas < _SIZE:
-            raise ValueError(f"a digit needs a canvas of at least {_SIZE} pixels, {self.canvas=}.")
+            raise SettingError(f"a digit needs a canvas of {_SIZE} pixels or more, {self.canvas=}.")
 
     def load(self) -> Splits:
         """Tensors of shape (n, 1, canvas, canvas), normalised by the training part.
 
         Raises:
-            ValueError: the three sizes leave nothing to test on.
+            SettingError: the three sizes leave nothing to test on.
         """
         return _load(self)
 
@@ -67,7 +68,7 @@ def _load(task: Digits) -> Splits:
     sizes = [task.train, task.architecture, task.validation]
     rest = len(labels) - sum(sizes)
     if rest <= 0:
-        raise ValueError(f"{sum(sizes)} of {len(labels)} images leave none for the test part.")
+        raise SettingError(f"{sum(sizes)} of {len(labels)} images leave none for the test part.")
     sizes.append(rest)
     rng = seeds.rng("digits", task.seed)
     order = rng.permutation(len(labels))

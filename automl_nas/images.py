@@ -1,7 +1,7 @@
 """Image classification data in four disjoint parts, as tensors in memory.
 
-`train` fits weights, `architecture` fits architecture parameters (or picks sub-networks by inherited
-weights), `validation` is what searchers see, `test` is only reported.
+`train` fits weights, `architecture` fits architecture parameters (or picks sub-networks by
+inherited weights), `validation` is what searchers see, `test` is only reported.
 """
 
 from __future__ import annotations

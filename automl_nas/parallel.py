@@ -11,11 +11,13 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.managers import SyncManager
 from queue import Empty
 from typing import Any
 
@@ -52,15 +54,19 @@ def run_studies(
     """
     open_storage(storage)
     context = multiprocessing.get_context("spawn")
-    with _one_thread(), context.Manager() as manager:
+    manager, parent = SyncManager(ctx=context), (os.getpid(),)
+    with _one_thread():
+        manager.start(_serve, parent)
         events = manager.Queue()
-        pool = ProcessPoolExecutor(workers, context, initializer=_watch, initargs=(os.getpid(),))
+        pool = ProcessPoolExecutor(workers, context, initializer=_watch, initargs=parent)
         try:
             futures = [pool.submit(_run, study, storage, events) for study in studies]
             _listen(futures, events, on_event)
         except BaseException:
             _stop(pool)
             raise
+        finally:
+            manager.shutdown()
         pool.shutdown()
 
 
@@ -93,6 +99,12 @@ def _stop(pool: ProcessPoolExecutor) -> None:
         process.terminate()
     for process in processes:
         process.join()
+
+
+def _serve(parent: int) -> None:
+    """The event queue's process leaves Ctrl-C to its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _watch(parent)
 
 
 def _watch(parent: int) -> None:

@@ -10,6 +10,7 @@ architecture by audits; while it runs its answer is the latest audit, never the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -43,7 +44,7 @@ class Results:
     sessions: tuple[Mapping[str, Any], ...] = ()
     """Provenance of each run: time, versions, git state, host, command."""
     storage: str = ""
-    """URL of the storage that it was loaded from."""
+    """URL of the storage that holds it; empty: in memory."""
 
     @property
     def searcher(self) -> str:
@@ -178,7 +179,7 @@ def load(url: str) -> list[Results]:
 def read(storage: Any, study_id: int, name: str) -> Results:
     """One study of an open Optuna storage."""
     identity = stored_identity(storage, study_id, name)
-    space = configs.space_from_json(identity["space"])
+    space = configs.space_from_json(json.dumps(identity["space"]))
     stored = storage.get_all_trials(study_id, deepcopy=False)
     ours = [trial for trial in stored if trials.PROPOSAL in trial.user_attrs]
     records = [trials.to_record(t, space) for t in ours if t.state.is_finished()]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy import event
@@ -97,7 +97,7 @@ _HINTS = {
 @contextlib.contextmanager
 def translated(url: str | None, *, also: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Turns errors of the storage's machinery (and `also` others) into StorageError."""
-    kinds = (SQLAlchemyError, optuna.exceptions.StorageInternalError, *also)
+    kinds: tuple[type[Exception], ...] = (SQLAlchemyError, StorageInternalError, *also)
     try:
         yield
     except kinds as error:

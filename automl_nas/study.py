@@ -10,6 +10,7 @@ trial. `open`, `ask` and `tell` are the same turn for people who own their loop.
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -86,6 +87,7 @@ class Study:
         self.name = name or f"{self.objective.name}/{searcher.name}/seed{seed}"
         self.initial, self.failures = tuple(initial), failures
         self.stopped: str | None = None
+        self._storage: str | None = None
         self._ledger: Ledger | None = None
         self._folder: Path | None = None
         self._cache = Cache()
@@ -109,7 +111,7 @@ class Study:
         """What must be equal for a stored study to be this study, as JSON."""
         packages = (*self.searcher.packages, *self.objective.packages)
         return {
-            "space": configs.space_to_json(self.space),
+            "space": json.loads(configs.space_to_json(self.space)),
             "objective": {
                 "name": self.objective.name,
                 "full_training_flops": self.objective.full_training_flops,
@@ -164,6 +166,7 @@ class Study:
     def open(self, storage: str | None = None, *, accept: Collection[str] = ()) -> Iterator[Study]:
         """Opens or creates the study's ledger for `ask` and `tell`, and closes it again."""
         opened = storages.open_storage(storage)
+        self._storage = storage
         with storages.translated(storage):
             self._ledger = ledger = Ledger(
                 opened, self.name, self.space, self.optimize, self.identity(), accept=accept
@@ -321,6 +324,7 @@ class Study:
             identity=self.identity(),
             records=tuple(ledger.records),
             sessions=tuple(ledger.sessions()),
+            storage=self._storage or "",
         )
 
     @property
@@ -378,9 +382,9 @@ def _unmeasured_neighbour(
     """A neighbour that has not been measured, else any such configuration (10,000 draws)."""
     rng = seeds.rng("nudge", seed, number)
     near = list(configs.neighbours(centre, rng))
-    for neighbour in (near[index] for index in rng.permutation(len(near))):
-        if ledger.known(neighbour, None) is None:
-            return neighbour
+    for index in rng.permutation(len(near)):
+        if ledger.known(near[int(index)], None) is None:
+            return near[int(index)]
     for _ in range(10_000):
         if ledger.known(drawn := configs.sample(centre.config_space, rng), None) is None:
             return drawn

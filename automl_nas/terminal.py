@@ -15,6 +15,9 @@ from automl_nas.results import Results, load
 from automl_nas.study import Study
 from automl_nas.types import Cost
 
+_FILE_WIDTH = 110
+"""Columns of the tables where the output is not a terminal."""
+
 
 def catalogue() -> None:
     """Prints what is registered, with the first line of each documentation."""
@@ -88,13 +91,14 @@ def run_with_progress(studies: Sequence[Study], storage: str, workers: int) -> N
 
 
 def stored(storage: str, names: Sequence[str]) -> list[Results]:
-    """The named studies that the storage already holds."""
+    """Those of the named studies that the storage holds, in the order of `names`."""
     from automl_nas.errors import StorageError
 
     try:
-        return [results for results in load(storage) if results.name in set(names)]
+        found = {results.name: results for results in load(storage)}
     except StorageError:
         return []
+    return [found[name] for name in names if name in found]
 
 
 def show(results: Sequence[Results]) -> None:
@@ -103,5 +107,7 @@ def show(results: Sequence[Results]) -> None:
     from automl_nas.report.terminal import tables
 
     console = Console()
+    if not console.is_terminal:
+        console.width = _FILE_WIDTH
     for table in tables(summary(results)):
         console.print(table)

@@ -119,10 +119,11 @@ def gradient(
     from spaces import nasbench201
 
     supernet, data = nasbench201.supernet(task=objective.task), objective.task
-    flops = (equivalents - 1) * objective.full_training_flops
-    searchers = {}
+    full = objective.full_training_flops
+    assert full is not None, "the mean cell's FLOPs are known in closed form"
+    searchers: dict[str, Searcher] = {}
     for sampler in _SAMPLERS:
-        searcher = sized(space, supernet, data, sampler, flops)
+        searcher = sized(space, supernet, data, sampler, (equivalents - 1) * full)
         label = f"{searcher.name} ({searcher.rounds}x{searcher.recipe.epochs_per_round} epochs)"
         searchers[label] = searcher
     return searchers

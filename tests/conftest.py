@@ -1,4 +1,4 @@
-"""Warnings of our own code are errors; no test may depend on the order or on global random state."""
+"""What every test shares: no test may depend on the order or on global random state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float,
 def unseeded():
     """Global generators start elsewhere in every test: nothing may lean on them."""
     random.seed()
-    np.random.seed(None)
+    np.random.seed(None)  # noqa: NPY002
 
 
 @pytest.fixture

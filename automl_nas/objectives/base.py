@@ -1,6 +1,6 @@
 """The objective protocol, and a user's plain function as an objective.
 
-    Study(space, lambda configuration: train(configuration), searcher, optimize=[Metric("error")], ...)
+    Study(space, train, searcher, optimize=[Metric("error")], ...)     # def train(configuration)
 
 An objective returns a `Measurement`, a dict of metric values, or one float where it has one metric.
 Exceptions and NaN become failed records; a wrong set of metrics is a `MeasurementError`.

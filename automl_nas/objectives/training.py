@@ -23,6 +23,7 @@ from ConfigSpace import Configuration
 from torch import nn
 
 from automl_nas import seeds
+from automl_nas.errors import SettingError
 from automl_nas.flops import Shape, forward_flops
 from automl_nas.images import ImageTask, Splits
 from automl_nas.objectives.fit import (
@@ -114,11 +115,11 @@ class TrainingObjective:
         """Trains for `fidelity` epochs (None: all). A diverged training has NaN errors.
 
         Raises:
-            ValueError: the fidelity is outside 1 … `recipe.epochs`.
+            SettingError: the fidelity is outside 1 … `recipe.epochs`.
         """
         epochs = self.recipe.epochs if fidelity is None else fidelity
         if not 1 <= epochs <= self.recipe.epochs:
-            raise ValueError(f"expected 1 … {self.recipe.epochs} epochs, got {fidelity=}.")
+            raise SettingError(f"expected 1 … {self.recipe.epochs} epochs, got {fidelity=}.")
         splits, device = self.task.load(), self.recipe.device
         flops = self.networks.forward_flops(configuration, image_shape(splits))
         with threads(self.recipe.threads), seeded(seeds.derive("training", trial.seed), device):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from automl_nas.errors import SettingError
+
 
 @dataclass(frozen=True)
 class OneShotRecipe:
@@ -43,7 +45,7 @@ class OneShotRecipe:
     def __post_init__(self) -> None:
         for name in ("epochs_per_round", "batch_size", "threads"):
             if (value := getattr(self, name)) < 1:
-                raise ValueError(f"OneShotRecipe.{name} must be at least 1, got {value}.")
+                raise SettingError(f"OneShotRecipe.{name} must be at least 1, got {value}.")
 
     def lr_at(self, epoch: int, epochs: int) -> float:
         """Learning rate of epoch 0 ... epochs - 1 of the run (Loshchilov & Hutter 2017, eq. 5)."""

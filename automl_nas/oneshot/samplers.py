@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.distributions import Dirichlet
 from torch.nn import functional
 
-from automl_nas.errors import UnknownName
+from automl_nas.errors import SettingError, UnknownName
 from automl_nas.supernet.mixture import Weights
 
 _LEAST_CONCENTRATION = 1e-3
@@ -104,7 +104,7 @@ class Gdas:
 
     def __post_init__(self) -> None:
         if min(self.tau_first, self.tau_last) <= 0:
-            raise ValueError(f"temperatures must be positive, got {self}.")
+            raise SettingError(f"temperatures must be positive, got {self}.")
 
     def tau(self, progress: float) -> float:
         """Temperature at `progress` between 0 (first epoch) and 1 (last)."""

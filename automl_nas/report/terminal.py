@@ -52,7 +52,8 @@ def _table(title: str, shown: Sequence[Column], *, gap: int = 0) -> Table:
         table.add_column(
             Text(column.title),
             justify="left" if column.text else "right",
-            min_width=12 if column.text else _width(column),
+            min_width=None if column.text else _width(column),
+            no_wrap=column.text,
             overflow="fold",
         )
     for row in range(len(shown[0].cells)):

@@ -25,7 +25,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from ConfigSpace import ConfigurationSpace
 
 from automl_nas import configs, pareto
-from automl_nas.errors import SpaceExhausted, UnsupportedSpace
+from automl_nas.errors import SettingError, SpaceExhausted, UnsupportedSpace
 from automl_nas.types import History, Proposal, Record
 
 
@@ -33,9 +33,12 @@ from automl_nas.types import History, Proposal, Record
 class Searcher(Protocol):
     """Proposes configurations from what is known so far."""
 
-    space: ConfigurationSpace
     packages: ClassVar[tuple[str, ...]]
     """Distributions whose versions are part of the study's identity."""
+
+    @property
+    def space(self) -> ConfigurationSpace:
+        """The space that it was made for."""
 
     @property
     def name(self) -> str:
@@ -79,10 +82,10 @@ def measured(history: History) -> set[str]:
 
 
 def require_positive(**settings: int) -> None:
-    """Raises ValueError that names the setting which is not a positive integer."""
+    """Raises SettingError that names the setting which is not a positive integer."""
     for name, value in settings.items():
         if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a positive integer, got {value!r}.")
+            raise SettingError(f"{name} must be a positive integer, got {value!r}.")
 
 
 def require_choice(space: ConfigurationSpace, engine: str) -> None:

@@ -89,6 +89,7 @@ class OptunaSearcher:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments of the sampler's class, except `seed`."""
 
+    variant: ClassVar[str] = "sampler"
     packages: ClassVar[tuple[str, ...]] = ("ConfigSpace", "optuna")
 
     def __post_init__(self) -> None:

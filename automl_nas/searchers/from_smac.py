@@ -63,6 +63,7 @@ class SmacSearcher:
     challengers: int = 1000
     """Random candidates per fit, among which local search starts."""
 
+    variant: ClassVar[str] = "facade"
     packages: ClassVar[tuple[str, ...]] = ("ConfigSpace", "scikit-learn", "scipy", "smac")
 
     def __post_init__(self) -> None:

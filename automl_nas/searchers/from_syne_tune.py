@@ -64,6 +64,7 @@ class SyneTuneSearcher:
     sample_size: int = 10
     """How many draws, with replacement, compete for being the parent."""
 
+    variant: ClassVar[str] = "method"
     packages: ClassVar[tuple[str, ...]] = ("ConfigSpace", "syne-tune")
 
     def __post_init__(self) -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ConfigSpace import ConfigurationSpace
 
 from automl_nas import configs
+from automl_nas.errors import SettingError
 from automl_nas.oneshot.recipe import OneShotRecipe
 from automl_nas.types import History, Proposal
 
@@ -38,7 +39,7 @@ class GradientSearcher:
     Raises:
         UnsupportedSpace: a hyperparameter is numeric.
         UnknownName: no sampler of that name.
-        ValueError: fewer than one round or candidate.
+        SettingError: fewer than one round or candidate.
     """
 
     space: ConfigurationSpace
@@ -65,7 +66,7 @@ class GradientSearcher:
         self._sampler()
         for name in ("rounds", "candidates"):
             if (value := getattr(self, name)) < 1:
-                raise ValueError(f"GradientSearcher: {name} must be at least 1, got {value}.")
+                raise SettingError(f"GradientSearcher: {name} must be at least 1, got {value}.")
 
     @property
     def name(self) -> str:

@@ -66,9 +66,9 @@ def relaxable(space: ConfigurationSpace) -> dict[str, int]:
         options = configs.choices(hyperparameter)
         if options is None:
             raise UnsupportedSpace(
-                f"hyperparameter {name!r} is numeric ({type(hyperparameter).__name__}) and cannot be "
-                "relaxed by a gradient searcher: make it a Categorical or Ordinal of a few values, "
-                "or fix it here and tune it in an outer study."
+                f"hyperparameter {name!r} is numeric ({type(hyperparameter).__name__}) and cannot "
+                "be relaxed by a gradient searcher: make it a Categorical or Ordinal of a few "
+                "values, or fix it here and tune it in an outer study."
             )
         sizes[name] = len(options)
     return sizes
