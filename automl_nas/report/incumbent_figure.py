@@ -25,6 +25,10 @@ _AXES: dict[Unit, tuple[str, str]] = {
 }
 
 
+_BANDS = 6
+"""Most curves of a panel that are drawn with bands; the table has every interval."""
+
+
 def curve_figures(group: Group, styles: Styles, *, prefix: str) -> list[Drawing]:
     """One panel for each unit of cost that was recorded; the first explains them all."""
     found = [
@@ -53,6 +57,8 @@ def incumbent_curves(group: Group, unit: Unit, styles: Styles, *, prefix: str) -
     with canvas.rules():
         fig, ax = canvas.panel(labels=labels)
         for curve in curves:
+            if _banded(curves):
+                _draw_band(ax, curve, styles[curve.label])
             _draw_curve(ax, curve, styles[curve.label])
         for label, level in lines:
             ax.axhline(level, color=styles[label].colour, lw=1.6, ls=(0, (5, 3)))
@@ -75,11 +81,20 @@ def _final(group: Group, series: Series) -> float | None:
     return row.reported.mean if row.reported else None
 
 
+def _banded(curves: Sequence[Curve]) -> bool:
+    """Whether there are few enough curves for their bands to be told apart."""
+    return len(curves) <= _BANDS
+
+
+def _draw_band(ax: Axes, curve: Curve, style: Style) -> None:
+    if curve.runs > 1:
+        band = (curve.x, curve.low, curve.high)
+        ax.fill_between(*band, step="post", color=style.colour, alpha=0.13, lw=0)
+
+
 def _draw_curve(ax: Axes, curve: Curve, style: Style) -> None:
     shared = np.searchsorted(curve.x, curve.held, side="right")
     x, mean = curve.x, curve.mean
-    if curve.runs > 1:
-        ax.fill_between(x, curve.low, curve.high, step="post", color=style.colour, alpha=0.13, lw=0)
     ax.step(x[:shared], mean[:shared], where="post", color=style.colour, ls=style.dash, lw=1.8)
     ax.step(x[shared - 1 :], mean[shared - 1 :], where="post", color=style.colour, ls=":", lw=1.4)
     ax.plot(x[-1:], mean[-1:], marker="o", ms=3.5, color=style.colour, clip_on=False)
@@ -123,19 +138,24 @@ def _curves_alt(unit: Unit, metric: Metric, ends: Sequence[tuple[str, float]]) -
 
 
 def _curves_caption(curves: Sequence[Curve], metric: Metric, *, flat: Sequence[str]) -> str:
-    runs = {curve.runs for curve in curves}
-    several = any(n > 1 for n in runs)
+    several = any(curve.runs > 1 for curve in curves)
     text = f"{'Mean over seeds of the' if several else 'The'} {words(metric)} of the answer that "
     text += f"each searcher would give if stopped there; {better(metric)}."
+    text += _bands_caption({curve.runs for curve in curves}) if _banded(curves) else ""
+    if any(curve.held < curve.x[-1] for curve in curves):
+        text += " Dotted: some seeds have stopped and keep their last answer."
+    if flat:
+        text += f" Dashed: final answer of {', '.join(flat)}, which trains while it searches and "
+        text += "has no evaluations to count on the way."
+    return text
+
+
+def _bands_caption(runs: set[int]) -> str:
+    text = ""
     if any(n >= FEW for n in runs):
         text += " Bands: 95 % bootstrap interval of the mean"
         text += f" ({FEW} seeds or more)." if any(1 < n < FEW for n in runs) else "."
     if any(1 < n < FEW for n in runs):
         text += f" {'Other bands' if any(n >= FEW for n in runs) else 'Bands'}: smallest to "
         text += "largest seed."
-    if any(curve.held < curve.x[-1] for curve in curves):
-        text += " Dotted: some seeds have stopped and keep their last answer."
-    if flat:
-        text += f" Dashed: final answer of {', '.join(flat)}, which trains while it searches and "
-        text += "has no evaluations to count on the way."
     return text
