@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from numbers import Real
 
 from automl_nas.errors import SettingError
 from automl_nas.types import Cost
@@ -33,8 +34,8 @@ class Budget:
         if all(limit is None for limit in limits.values()):
             raise SettingError(f"a budget needs a limit: one of {', '.join(limits)}.")
         for name, limit in limits.items():
-            if limit is not None and not limit > 0:
-                raise SettingError(f"budget {name} must be positive, got {limit!r}.")
+            if limit is not None and not (_is_number(limit) and limit > 0):
+                raise SettingError(f"budget {name} must be a positive number, got {limit!r}.")
 
     def reached(self, trials: int, cost: Cost, full_training_flops: float | None) -> str | None:
         """The first limit that the trials and the charged cost have reached; None: go on."""
@@ -59,3 +60,7 @@ class Budget:
         }
         limits = {name: getattr(self, name) for name in spent}
         return {name: spent[name] / limit for name, limit in limits.items() if limit is not None}
+
+
+def _is_number(limit: object) -> bool:
+    return isinstance(limit, Real) and not isinstance(limit, bool)

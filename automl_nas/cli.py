@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from automl_nas import registry
-from automl_nas.errors import AutoMLNASError, UnknownName
+from automl_nas.errors import AutoMLNASError, SettingError, UnknownName
 
 if TYPE_CHECKING:
     from automl_nas.study import Study
@@ -25,7 +25,8 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         own = super().list_commands(ctx)
-        return own + [name for name in registry.names("study") if name not in own]
+        studies = [name for name in registry.names("study") if name not in own]
+        return own + [name for name in studies if self.get_command(ctx, name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         own = super().get_command(ctx, cmd_name)
@@ -41,6 +42,10 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            if args[0] in registry.names("study"):
+                raise AutoMLNASError(
+                    f"study {args[0]!r} has no command of its own: `automl-nas run {args[0]}`."
+                )
             raise UnknownName("command", args[0], self.list_commands(ctx))
         return super().resolve_command(ctx, args)
 
@@ -73,12 +78,19 @@ def list_() -> None:
 @click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--storage", default="sqlite:///study.db", show_default=True, help="Where to record.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; default: one per core.")
-def run(study: str, settings: tuple[str, ...], storage: str, workers: int | None) -> None:
+@click.option("--accept", multiple=True, help="A part that may differ from the stored study's.")
+def run(
+    study: str,
+    settings: tuple[str, ...],
+    storage: str,
+    workers: int | None,
+    accept: tuple[str, ...],
+) -> None:
     """Run (or resume) the registered STUDY with keyword settings such as seeds=5."""
     from automl_nas.terminal import run_with_progress, show, stored
 
     studies = _studies(study, dict(map(_setting, settings)))
-    run_with_progress(studies, storage, workers or os.cpu_count() or 1)
+    run_with_progress(studies, storage, workers or os.cpu_count() or 1, accept=accept)
     show(stored(storage, [one.name for one in studies]))
 
 
@@ -95,12 +107,20 @@ def _setting(text: str) -> tuple[str, Any]:
 def _studies(name: str, settings: dict[str, Any]) -> list[Study]:
     import inspect
 
-    factory = registry.load("study", name).studies
+    factory = getattr(registry.load("study", name), "studies", None)
+    if factory is None:
+        raise AutoMLNASError(f"study {name!r} has no function studies(): it cannot be run by name.")
     known = inspect.signature(factory).parameters
     for key in settings:
         if key not in known:
             raise UnknownName(f"setting of study {name}", key, known)
-    studies: list[Study] = factory(**settings)
+    given = ", ".join(f"{key}={value!r}" for key, value in settings.items()) or "no settings"
+    try:
+        studies: list[Study] = factory(**settings)
+    except (TypeError, ValueError) as error:
+        raise SettingError(f"study {name!r} cannot be made with {given}: {error}") from error
+    if not studies:
+        raise SettingError(f"study {name!r} with {given} has nothing to run.")
     return studies
 
 

@@ -13,14 +13,16 @@ shipped with scikit-learn (`sklearn.datasets.load_digits`).
 from __future__ import annotations
 
 import functools
+import importlib.util
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import torch
 
 from automl_nas import seeds
-from automl_nas.errors import SettingError
+from automl_nas.errors import MissingPackage, SettingError
 from automl_nas.images import Split, Splits
 
 _SIZE = 8
@@ -62,9 +64,7 @@ class Digits:
 
 @functools.lru_cache(maxsize=8)
 def _load(task: Digits) -> Splits:
-    from sklearn.datasets import load_digits
-
-    images, labels = load_digits(return_X_y=True)
+    images, labels = _shipped()
     sizes = [task.train, task.architecture, task.validation]
     rest = len(labels) - sum(sizes)
     if rest <= 0:
@@ -81,6 +81,16 @@ def _load(task: Digits) -> Splits:
         for part in zip(torch.split(pixels, sizes), torch.split(targets, sizes), strict=True)
     )
     return Splits(train, architecture, validation, test, classes=10)
+
+
+def _shipped() -> tuple[Array, Array]:
+    """Scikit-learn's file, read as `load_digits` does but without its import of over a second."""
+    package = importlib.util.find_spec("sklearn")
+    if package is None or package.origin is None:
+        raise MissingPackage("scikit-learn", "the task digits")
+    file = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    table = np.loadtxt(file, delimiter=",")
+    return table[:, :-1], table[:, -1].astype(np.int64)
 
 
 def _place(digits: Array, task: Digits, rng: np.random.RandomState) -> Array:

@@ -19,11 +19,29 @@ AutoMLNASError
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Mapping
+from typing import Any
+
+_SHOWN = 80
+"""Characters of a value that a message shows."""
 
 
 class AutoMLNASError(Exception):
-    """Root of every error this library raises on purpose."""
+    """Root of every error this library raises on purpose; it travels between processes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(
+    kind: type[AutoMLNASError], args: tuple[Any, ...], attributes: Mapping[str, Any]
+) -> AutoMLNASError:
+    """An error from its parts: subclasses make their message from other arguments."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
 
 
 class UnknownName(AutoMLNASError):
@@ -73,15 +91,32 @@ class StudyMismatch(StudyError):
 
     def __init__(self, name: str, differences: Mapping[str, tuple[object, object]]) -> None:
         self.name, self.differences = name, dict(differences)
-        lines = [
-            f"  {part}: stored {old!r}, given {new!r}" for part, (old, new) in differences.items()
-        ]
-        accept = ", ".join(repr(part) for part in differences)
+        lines = [f"  {part}: {_change(old, new)}" for part, (old, new) in differences.items()]
+        parts = list(dict.fromkeys(part.split(".")[0] for part in differences))
+        accept = "" if "optimize" in parts else f", or run it with accept={parts}"
         super().__init__(
             f"study {name!r} is stored with another identity:\n"
             + "\n".join(lines)
-            + f"\nGive the new study another name, or run it with accept=({accept},)."
+            + f"\nGive the new study another name{accept}."
         )
+
+
+def _change(old: object, new: object) -> str:
+    if old is None or new is None:
+        return f"only given: {_shown(new)}" if old is None else f"only stored: {_shown(old)}"
+    return f"stored {_shown(old)}, given {_shown(new)}"
+
+
+def _shown(value: object) -> str:
+    """One legible line: what a named thing is, and no more of a long value than its beginning."""
+    if isinstance(value, Mapping):
+        inner = {k: v for k, v in value.items() if k not in ("name", "meta") and v is not None}
+        text = ", ".join(
+            f"{k} {v if isinstance(v, str) else json.dumps(v)}" for k, v in inner.items()
+        )
+    else:
+        text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} ..."
 
 
 class StudyBusy(StudyError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -36,21 +37,41 @@ def as_measurement(returned: Returned, objective: Objective) -> Measurement:
             f"objective {objective.name!r} returned {_shown(returned)}: expected the metrics "
             f"{', '.join(expected)}, a Measurement or a dict with exactly these names."
         )
+    where = f"objective {objective.name!r} returned"
+    values = {name: number(measurement.values[name], f"{where} {name} =") for name in expected}
+    costs = {
+        name: _positive(getattr(measurement, name), f"{where} {name} =")
+        for name in ("training_flops", "simulated_seconds")
+    }
+    return replace(measurement, values=values, **costs)
+
+
+def number(value: Any, where: str) -> float:
+    """Any scalar (of Python, numpy or torch) as a float; `where` begins the message.
+
+    Raises:
+        MeasurementError: it is not one number.
+    """
     try:
-        values = {name: float(measurement.values[name]) for name in expected}
-    except (TypeError, ValueError) as error:
-        raise MeasurementError(
-            f"objective {objective.name!r} returned {_shown(returned)}: metric values must be "
-            "numbers."
-        ) from error
-    return replace(measurement, values=values)
+        if not isinstance(value, str | bytes):
+            return float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        pass
+    raise MeasurementError(f"{where} {reprlib.repr(value)}: expected a number.")
+
+
+def _positive(value: Any, where: str) -> float:
+    amount = number(value, where)
+    if not 0 <= amount < math.inf:
+        raise MeasurementError(f"{where} {amount}: expected a finite number, zero or more.")
+    return amount
 
 
 def _shown(returned: Any) -> str:
     if isinstance(returned, Mapping | Measurement):
         values = returned.values if isinstance(returned, Measurement) else returned
         return f"the metrics {', '.join(map(str, values)) or '(none)'}"
-    return repr(returned)
+    return reprlib.repr(returned)
 
 
 def evaluate(
@@ -84,11 +105,15 @@ def judge(
 
 
 def finish(record: Record, measurement: Measurement, failure: str, seconds: float) -> Record:
-    """The record with its measurement or failure, charged."""
+    """The record with its measurement or failure, charged.
+
+    A storage keeps no infinities: what is not finite is NaN here as it will be after a resume.
+    """
+    values = {k: v if math.isfinite(v) else math.nan for k, v in measurement.values.items()}
     finished = replace(
         record,
         status="failed" if failure else "complete",
-        values=measurement.values,
+        values=values,
         training_flops=measurement.training_flops,
         simulated_seconds=measurement.simulated_seconds,
         evaluate_seconds=seconds,

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+PASSES = 3
+"""Forward passes' worth of FLOPs of a training step: one forward, and a backward counts two."""
 Shape = tuple[int, int, int]
 """(channels, height, width) of one image."""
 

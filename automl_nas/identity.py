@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import functools
 import importlib.metadata
 import inspect
@@ -10,7 +11,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ConfigSpace import ConfigurationSpace
+
+from automl_nas.errors import MissingPackage
 
 
 def describe(thing: Any) -> Any:
@@ -20,6 +24,10 @@ def describe(thing: Any) -> Any:
     """
     if thing is None or isinstance(thing, bool | int | float | str):
         return thing
+    if isinstance(thing, np.generic):
+        return thing.item()
+    if isinstance(thing, enum.Enum):
+        return thing.name
     if isinstance(thing, Path):
         return str(thing)
     if isinstance(thing, Mapping):
@@ -29,7 +37,8 @@ def describe(thing: Any) -> Any:
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
         return _describe_dataclass(thing)
     if isinstance(thing, functools.partial):
-        return {"partial": describe(thing.func), "args": describe(thing.args), **thing.keywords}
+        settings = {"args": describe(thing.args), **describe(thing.keywords)}
+        return {"partial": describe(thing.func), **settings}
     if inspect.isroutine(thing) or isinstance(thing, type):
         return thing.__qualname__
     return type(thing).__qualname__
@@ -42,5 +51,16 @@ def _describe_dataclass(thing: Any) -> dict[str, Any]:
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Installed versions of distributions, in the order of their names."""
-    return {package: importlib.metadata.version(package) for package in sorted(set(packages))}
+    """Installed versions of distributions, in the order of their names.
+
+    Raises:
+        MissingPackage: one of them is not installed.
+    """
+    return {package: _version(package) for package in sorted(set(packages))}
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        raise MissingPackage(package, "this study") from None

@@ -15,26 +15,23 @@ The source of truth is the attribute `configuration`; params are a faithful view
 
 from __future__ import annotations
 
-import json
-import warnings
+import contextlib
+import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-import optuna
 from ConfigSpace import Configuration, ConfigurationSpace
 from optuna.storages import BaseStorage
-from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
 
-from automl_nas import configs, lease, storages, trials
+from automl_nas import configs, lease, signing, trials
 from automl_nas.distributions import distribution
-from automl_nas.errors import StorageError, StudyMismatch
+from automl_nas.errors import StudyError
 from automl_nas.types import Cost, Metric, Record
 
-FORMAT = 1
-"""Version of the layout above; readers refuse another one."""
-
-Identity = Mapping[str, Any]
+_ENDED = "ended"
+_GAVE_UP = "gave_up"
 
 
 class Ledger:
@@ -46,32 +43,52 @@ class Ledger:
         name: str,
         space: ConfigurationSpace,
         optimize: tuple[Metric, ...],
-        identity: Identity,
+        identity: signing.Identity,
         *,
         accept: Collection[str] = (),
     ) -> None:
+        signing.check_accept(accept, identity)
         self.name, self.space, self.optimize = name, space, optimize
         self._storage = storage
-        self._study_id = _open_study(storage, name, optimize, identity, accept)
-        lease.acquire(storage, self._study_id, name, force="lease" in accept)
+        self._study_id = signing.open_study(storage, name, optimize, identity)
+        changed = signing.changes(storage, self._study_id, name, identity, accept)
+        self._lease = lease.acquire(storage, self._study_id, name, force="lease" in accept)
         self._distributions = {name: distribution(h) for name, h in space.items()}
         self._ids: dict[int, int] = {}
         self.records: list[Record] = []
         self.pending: list[Record] = []
         self.total = Cost()
         self._known: dict[tuple[str, int | None], Record] = {}
-        self._load()
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.release)
+            self._load()
+            if changed:
+                self._sign_again(identity)
+            undo.pop_all()
 
     def _load(self) -> None:
+        self._gave_up: int = _attrs(self._storage, self._study_id).get(_GAVE_UP, 0)
         stored = self._storage.get_all_trials(self._study_id, deepcopy=False)
         self._ids = {trial.number: trial._trial_id for trial in stored}
-        records = [
-            trials.to_record(t, self.space) for t in stored if trials.PROPOSAL in t.user_attrs
-        ]
+        records = [self._record(trial) for trial in stored if trials.PROPOSAL in trial.user_attrs]
         self.pending = [record for record in records if record.status == "running"]
         for record in sorted(records, key=lambda record: record.order):
             if record.status != "running":
                 self._remember(record)
+
+    def _record(self, trial: FrozenTrial) -> Record:
+        try:
+            return trials.to_record(trial, self.space)
+        except ValueError as error:
+            raise StudyError(
+                f"study {self.name!r}: trial {trial.number} is no configuration of the given space "
+                f"({error}): give the study with the changed space another name."
+            ) from error
+
+    def _sign_again(self, identity: signing.Identity) -> None:
+        """After an accepted change; what the searcher said before does not count any more."""
+        self._storage.set_study_user_attr(self._study_id, _ENDED, None)
+        signing.write_identity(self._storage, self._study_id, identity)
 
     def _remember(self, record: Record) -> None:
         self.records.append(record)
@@ -91,13 +108,21 @@ class Ledger:
 
     def begin_session(self, provenance: Mapping[str, Any]) -> None:
         """Notes who is writing from now on."""
+        self._check_lease()
         self._session = len(self.sessions())
         self._storage.set_study_user_attr(
             self._study_id, f"session:{self._session}", dict(provenance)
         )
 
     def open(self, record: Record, seed: int) -> Record:
-        """Writes a trial before its evaluation; returns it under its number."""
+        """Writes a trial before its evaluation; returns it under its number.
+
+        Raises:
+            ValueError: the configuration is not one of the space; nothing is written.
+            StudyBusy: another process has taken the study.
+        """
+        configs.from_dict(self.space, configs.to_dict(record.configuration))
+        self._check_lease()
         notes = {"session": self._session, "snapshot": len(self.records)}
         template = trials.to_template(record, self._distributions, seed, notes)
         trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
@@ -109,12 +134,24 @@ class Ledger:
 
     def reopen(self, record: Record) -> None:
         """Marks an orphan that is evaluated again under its own number."""
+        self._check_lease()
         trial_id = self._ids[record.number]
         count = self._storage.get_trial(trial_id).user_attrs.get("interrupted", 0)
         self._storage.set_trial_user_attr(trial_id, "interrupted", count + 1)
 
     def close(self, record: Record, curve: Mapping[int, Mapping[str, float]]) -> Record:
-        """Completes a trial with its measurement or failure; returns it in its order."""
+        """Completes a trial with its measurement or failure; returns it in its order.
+
+        Raises:
+            StudyError: the trial is not waiting for a measurement.
+            StudyBusy: another process has taken the study.
+        """
+        if record.number not in {other.number for other in self.pending}:
+            raise StudyError(
+                f"study {self.name!r}: trial {record.number} is not waiting for a measurement: "
+                "tell each trial of ask() once."
+            )
+        self._check_lease()
         trial_id, storage = self._ids[record.number], self._storage
         record = replace(record, order=len(self.records))
         storage.set_trial_user_attr(trial_id, trials.MEASUREMENT, trials.measurement(record, curve))
@@ -127,112 +164,52 @@ class Ledger:
         self._remember(record)
         return record
 
+    def failing(self) -> list[Record]:
+        """The latest evaluations if they failed one after another, since the study gave up last."""
+        since = itertools.islice(reversed(self.records), len(self.records) - self._gave_up)
+        evaluated = (record for record in since if record.duplicate_of is None)
+        return list(itertools.takewhile(lambda r: r.status == "failed", evaluated))[::-1]
+
+    def give_up(self) -> None:
+        """Notes that the failures so far have stopped the study: the next run is to go on."""
+        self._gave_up = len(self.records)
+        self._storage.set_study_user_attr(self._study_id, _GAVE_UP, self._gave_up)
+
+    def end(self, reason: str) -> None:
+        """Notes that the searcher has nothing to propose after the present records."""
+        note = {"trials": self.next_number(), "reason": reason}
+        if not self.pending and _attrs(self._storage, self._study_id).get(_ENDED) != note:
+            self._check_lease()
+            self._storage.set_study_user_attr(self._study_id, _ENDED, note)
+
     def sessions(self) -> list[dict[str, Any]]:
         """Provenance of each run so far."""
         return stored_sessions(self._storage, self._study_id)
 
     def release(self) -> None:
         """Lets another process run the study."""
-        lease.release(self._storage, self._study_id)
-        self._storage.remove_session()
+        lease.release(self._storage, self._study_id, self._lease)
+
+    def _check_lease(self) -> None:
+        lease.check(self._storage, self._study_id, self.name, self._lease)
 
 
-def _open_study(
-    storage: BaseStorage,
-    name: str,
-    optimize: tuple[Metric, ...],
-    identity: Identity,
-    accept: Collection[str],
-) -> int:
-    try:
-        study_id = storage.get_study_id_from_name(name)
-    except KeyError:
-        return _create_study(storage, name, optimize, identity)
-    if not storage.get_study_user_attrs(study_id) and not storage.get_n_trials(study_id):
-        return _sign(storage, study_id, name, optimize, identity)
-    stored = stored_identity(storage, study_id, name)
-    changed = differences(stored, identity)
-    refused = {k: v for k, v in changed.items() if k.split(".")[0] not in accept}
-    if refused:
-        raise StudyMismatch(name, refused)
-    if changed:
-        storage.set_study_user_attr(study_id, "identity", dict(identity))
-    return study_id
+def _attrs(storage: BaseStorage, study_id: int) -> dict[str, Any]:
+    attrs: dict[str, Any] = storage.get_study_user_attrs(study_id)
+    return attrs
 
 
-def _create_study(
-    storage: BaseStorage, name: str, optimize: tuple[Metric, ...], identity: Identity
-) -> int:
-    goals = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
-    with storages.quiet_optuna():
-        study_id = storage.create_new_study([goals[metric.goal] for metric in optimize], name)
-    return _sign(storage, study_id, name, optimize, identity)
-
-
-def _sign(
-    storage: BaseStorage,
-    study_id: int,
-    name: str,
-    optimize: tuple[Metric, ...],
-    identity: Identity,
-) -> int:
-    with storages.quiet_optuna(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study = optuna.load_study(study_name=name, storage=storage)
-        study.set_metric_names([metric.name for metric in optimize])
-    storage.set_study_user_attr(study_id, "format", FORMAT)
-    storage.set_study_user_attr(study_id, "identity", json.loads(json.dumps(identity)))
-    return study_id
-
-
-def stored_identity(storage: BaseStorage, study_id: int, name: str) -> dict[str, Any]:
-    """The identity that a study was created with.
-
-    Raises:
-        StorageError: the study was not written by this library, or by another version's format.
-    """
-    attrs = storage.get_study_user_attrs(study_id)
-    if "identity" not in attrs:
-        raise StorageError(
-            f"the storage holds an Optuna study {name!r} that automl_nas did not write: "
-            "use another study name or storage."
-        )
-    if attrs["format"] != FORMAT:
-        raise StorageError(
-            f"study {name!r} has ledger format {attrs['format']}, this version reads {FORMAT}: "
-            "use the version of automl_nas that wrote it."
-        )
-    identity: dict[str, Any] = attrs["identity"]
-    return identity
+def stored_end(storage: BaseStorage, study_id: int, number: int) -> str | None:
+    """Why the searcher had nothing to propose after so many trials, if it said so."""
+    note = _attrs(storage, study_id).get(_ENDED) or {}
+    return note["reason"] if note.get("trials") == number else None
 
 
 def stored_sessions(storage: BaseStorage, study_id: int) -> list[dict[str, Any]]:
     """Provenance of each run of a study, in order."""
-    attrs = storage.get_study_user_attrs(study_id)
+    attrs = _attrs(storage, study_id)
     keys = [key for key in attrs if key.startswith("session:")]
     return [attrs[key] for key in sorted(keys, key=lambda key: int(key.split(":")[1]))]
-
-
-def differences(stored: Any, given: Any, path: str = "") -> dict[str, tuple[Any, Any]]:
-    """Where two JSON values differ: dotted path -> (stored, given)."""
-    stored, given = _by_name(stored), _by_name(given)
-    if isinstance(stored, dict) and isinstance(given, dict):
-        found: dict[str, tuple[Any, Any]] = {}
-        for key in dict.fromkeys([*stored, *given]):
-            where = f"{path}.{key}" if path else str(key)
-            found |= differences(stored.get(key), given.get(key), where)
-        return found
-    return {} if stored == given else {path: (stored, given)}
-
-
-def _by_name(value: Any) -> Any:
-    """A list of named things as a dict, so that differences can name them."""
-    named = (
-        isinstance(value, list)
-        and value
-        and all(isinstance(item, dict) and "name" in item for item in value)
-    )
-    return {item["name"]: item for item in value} if named else value
 
 
 def metrics_to_json(metrics: tuple[Metric, ...]) -> list[dict[str, Any]]:

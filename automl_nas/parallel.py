@@ -11,22 +11,32 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.managers import SyncManager
 from queue import Empty
 from typing import Any
 
-from automl_nas.storages import open_storage
+from optuna.storages import BaseStorage
+
+from automl_nas import results, signing, storages
+from automl_nas.errors import AutoMLNASError, StudyError
+from automl_nas.ledger import stored_end
 from automl_nas.study import Study
 from automl_nas.types import Record
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _WATCH_SECONDS = 0.2
+_PATIENCE = 5.0
+"""Seconds for a worker to end before it is killed."""
 
 
 @dataclass(frozen=True)
@@ -45,34 +55,191 @@ def run_studies(
     storage: str,
     *,
     workers: int,
+    accept: Collection[str] = (),
     on_event: Callable[[Event], None] = lambda _event: None,
 ) -> None:
     """Runs or resumes all studies; raises the first error after the others have been stopped.
 
+    Studies that have nothing left to do cost no worker. Scripts need the usual
+    `if __name__ == "__main__":`, since the workers import them.
+
     Raises:
         KeyboardInterrupt: passed on after the workers have ended; nothing recorded is lost.
+        StudyMismatch: a stored study is another one (before anything is run), see `Study.run`.
+        StudyError: two studies have one name, a study cannot be sent to a worker, a worker died.
     """
-    open_storage(storage)
+    _check_names(studies)
+    tasks = [_pickled(study) for study in _unfinished(studies, storage, accept, on_event)]
+    if not tasks:
+        return
     context = multiprocessing.get_context("spawn")
-    manager, parent = SyncManager(ctx=context), (os.getpid(),)
-    with _one_thread():
-        manager.start(_serve, parent)
+    with _one_thread(), _explained(), _manager(context) as manager:
         events = manager.Queue()
-        pool = ProcessPoolExecutor(workers, context, initializer=_watch, initargs=parent)
-        try:
-            futures = [pool.submit(_run, study, storage, events) for study in studies]
+        with _pool(context, workers) as pool:
+            with _deaf():
+                futures = [pool.submit(_run, task, storage, events, [*accept]) for task in tasks]
             _listen(futures, events, on_event)
-        except BaseException:
-            _stop(pool)
-            raise
-        finally:
-            manager.shutdown()
-        pool.shutdown()
 
 
-def _run(study: Study, storage: str, events: Any) -> None:
-    study.run(storage, callbacks=[lambda s, record: events.put(Event(s.name, record))])
+def _check_names(studies: Sequence[Study]) -> None:
+    for name, count in Counter(study.name for study in studies).items():
+        if count > 1:
+            raise StudyError(f"{count} studies are called {name!r}: give each a name of its own.")
+
+
+def _unfinished(
+    studies: Sequence[Study],
+    storage: str,
+    accept: Collection[str],
+    on_event: Callable[[Event], None],
+) -> list[Study]:
+    """The studies that may have something left to do; the others are reported as stopped."""
+    opened, left = storages.open_storage(storage), []
+    with storages.translated(storage):
+        reasons = {study.name: finished(study, opened, accept) for study in studies}
+        opened.remove_session()
+    for study in studies:
+        if (reason := reasons[study.name]) is None:
+            left.append(study)
+        else:
+            on_event(Event(study.name, stopped=reason))
+    return left
+
+
+def finished(study: Study, storage: BaseStorage, accept: Collection[str] = ()) -> str | None:
+    """Why the stored study has nothing left to do, known without running it; None: it may have.
+
+    A budget is compared with the records; what the searcher said when it was last asked holds as
+    long as no record was added, however the budget is raised.
+
+    Raises:
+        StudyMismatch: the stored study is another one.
+    """
+    study_id = signing.find(storage, study.name)
+    if study_id is None:
+        return None
+    signing.check_accept(accept, study.identity())
+    changed = signing.changes(storage, study_id, study.name, study.identity(), accept)
+    stored = results.read(storage, study_id, study.name)
+    if changed or len(stored.records) < storage.get_n_trials(study_id):
+        return None
+    flops = study.objective.full_training_flops
+    limit = study.budget.reached(len(stored.records), stored.total, flops)
+    return f"budget: {limit}" if limit else stored_end(storage, study_id, len(stored.records))
+
+
+def _pickled(study: Study) -> bytes:
+    try:
+        return pickle.dumps(study)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise StudyError(
+            f"study {study.name!r} cannot be sent to a worker process ({error}): define its "
+            "objective and searcher at the top level of a module, or call study.run() instead."
+        ) from error
+
+
+def _unpickled(task: bytes) -> Study:
+    try:
+        study: Study = pickle.loads(task)
+    except (AttributeError, ImportError) as error:
+        raise StudyError(
+            f"a worker process cannot find what a study is made of ({error}): define it in a "
+            "file that can be imported, not in an interactive session or behind a guard."
+        ) from error
+    return study
+
+
+def _run(task: bytes, storage: str, events: Any, accept: list[str]) -> None:
+    study = _unpickled(task)
+    tell = [lambda s, record: events.put(Event(s.name, record))]
+    try:
+        study.run(storage, callbacks=tell, accept=accept)
+    except AutoMLNASError:
+        raise
+    except Exception as error:  # others may not survive the way to the parent
+        raise StudyError(f"study {study.name!r}: {type(error).__name__}: {error}") from error
     events.put(Event(study.name, stopped=study.stopped or ""))
+
+
+@contextlib.contextmanager
+def _manager(context: Any) -> Iterator[SyncManager]:
+    """The process of the event queue."""
+    manager = SyncManager(ctx=context)
+    with contextlib.ExitStack() as closing:
+        with _deaf():  # what was pressed meanwhile is heard at its end
+            manager.start(_watch, (os.getpid(),))
+            closing.callback(manager.shutdown)
+        yield manager
+
+
+@contextlib.contextmanager
+def _pool(context: Any, workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Worker processes, which are stopped at once where an error passes."""
+    parent = (os.getpid(),)
+    pool = ProcessPoolExecutor(workers, context, initializer=_watch, initargs=parent)
+    try:
+        yield pool
+    except BaseException:
+        _stop(pool)
+        raise
+    pool.shutdown()
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Children started here never hear Ctrl-C, not even while they start: the parent ends them.
+
+    The parent hears it when they have been started.
+    """
+    resource_tracker.ensure_running()  # it unblocks signals when it starts
+    with _later(), _blocked():
+        yield
+
+
+@contextlib.contextmanager
+def _blocked() -> Iterator[None]:
+    """Children inherit that the signal is blocked; the platform must know such a thing."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _later() -> Iterator[None]:
+    """Ctrl-C waits for the end: other threads of this process do not block it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        for number in heard[:1]:
+            signal.raise_signal(number)
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """What the machinery of processes says, in words."""
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise StudyError(
+            "a worker process died (killed, or out of memory); the records are kept: run the same "
+            "again, perhaps with fewer workers."
+        ) from error
+    except EOFError as error:
+        raise StudyError(
+            "worker processes cannot start: a script that runs studies in several processes needs "
+            'its calls under `if __name__ == "__main__":`.'
+        ) from error
 
 
 def _listen(
@@ -98,13 +265,8 @@ def _stop(pool: ProcessPoolExecutor) -> None:
     for process in processes:
         process.terminate()
     for process in processes:
-        process.join()
-
-
-def _serve(parent: int) -> None:
-    """The event queue's process leaves Ctrl-C to its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _watch(parent)
+        process.join(_PATIENCE)
+        process.kill()
 
 
 def _watch(parent: int) -> None:

@@ -12,8 +12,6 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from automl_nas import identity
-
 _ALWAYS = ("automl_nas", "ConfigSpace", "numpy", "optuna")
 
 
@@ -57,8 +55,3 @@ def session(packages: Iterable[str]) -> dict[str, Any]:
         "git": git_state(),
         "command": sys.argv,
     }
-
-
-def engine_versions(packages: Iterable[str]) -> dict[str, str]:
-    """The versions that are part of a study's identity."""
-    return identity.versions(packages)

@@ -53,10 +53,10 @@ def load(kind: Kind, name: str) -> Any:
         raise UnknownName(kind, name, entries)
     try:
         return entries[name].load()
-    except ImportError as error:
+    except Exception as error:  # noqa: BLE001 - whatever a stranger's module does on import
         raise AutoMLNASError(
             f"{kind} {name!r} is registered as {entries[name].value} but cannot be imported "
-            f"({error}): reinstall its package, or see `automl-nas doctor`."
+            f"({type(error).__name__}: {error}): reinstall its package, or see `automl-nas doctor`."
         ) from error
 
 

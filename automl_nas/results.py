@@ -20,7 +20,8 @@ from ConfigSpace import ConfigurationSpace
 
 from automl_nas import configs, pareto, storages, trials
 from automl_nas.errors import StorageError, StudyError
-from automl_nas.ledger import stored_identity, stored_sessions
+from automl_nas.ledger import stored_sessions
+from automl_nas.signing import stored_identity
 from automl_nas.types import Cost, Metric, Record
 
 if TYPE_CHECKING:

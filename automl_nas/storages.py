@@ -15,7 +15,8 @@ from typing import Any
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.storages.journal._file import get_lock_file
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -23,6 +24,10 @@ from automl_nas.errors import StorageError
 
 _LOCK_SECONDS = 30
 """How long SQLite waits for another writer."""
+_JOURNAL = b'{"op_code":'
+"""How every line of a journal begins."""
+_STALE_SECONDS = 10
+"""A journal's lock without a write for so long was left behind by a killed process."""
 
 
 def local_path(url: str | None) -> Path | None:
@@ -45,10 +50,37 @@ def open_storage(url: str | None, *, create: bool = True) -> BaseStorage:
     path = local_path(url)
     if path is not None:
         _check_file(path, create=create)
-    with translated(url, also=(OSError, ImportError)):
+    with translated(url, also=(OSError, ImportError, ValueError)):
         if url.startswith("journal:"):
-            return JournalStorage(JournalFileBackend(str(path)))
+            return _open_journal(path, create=create)
         return _open_database(url)
+
+
+def _open_journal(path: Path | None, *, create: bool) -> JournalStorage:
+    if path is None:
+        raise StorageError("storage 'journal:' names no file: expected journal:PATH.")
+    if create:
+        path.touch()
+    _check_journal(path)
+    place = str(path.absolute())  # Optuna waits for ever for a stale link that leads nowhere
+    lock = JournalFileSymlinkLock(place, _STALE_SECONDS)
+    if create:
+        with get_lock_file(lock):
+            _mend(path)
+    return JournalStorage(JournalFileBackend(place, lock))
+
+
+def _check_journal(path: Path) -> None:
+    with path.open("rb") as file:
+        begin = file.read(len(_JOURNAL))
+    if not _JOURNAL.startswith(begin):
+        raise StorageError(f"{path} is not a journal of Optuna's: give another path.")
+
+
+def _mend(path: Path) -> None:
+    """Cuts off the last line where `kill -9` left a part of it: the next one would join it."""
+    with path.open("rb+") as file:
+        file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def _check_file(path: Path, *, create: bool) -> None:
@@ -68,7 +100,7 @@ def _open_database(url: str) -> RDBStorage:
     sqlite = url.startswith("sqlite")
     arguments = {"connect_args": {"timeout": _LOCK_SECONDS}} if sqlite else {"pool_pre_ping": True}
     storage = RDBStorage(url, engine_kwargs=arguments)
-    if sqlite:
+    if sqlite and storage.engine.url.database not in (None, "", ":memory:"):
         event.listen(storage.engine, "connect", _use_wal)
         storage.engine.dispose()
     return storage
@@ -85,6 +117,7 @@ _HINTS = {
     "readonly": "it is read-only: check the permissions of the file and its folder",
     "read-only": "it is read-only: check the permissions of the file and its folder",
     "locked": "another process holds its lock: wait for that one, or stop it",
+    "directory": "it is a folder: give the path of a file in it",
     "unable to open": "it cannot be opened: check that its folder exists and is writable",
     "not a database": "the file is not an SQLite database: give another path",
     "no such table": "the file is a database, but not one of Optuna's: give another path",

@@ -10,12 +10,12 @@ trial. `open`, `ask` and `tell` are the same turn for people who own their loop.
 
 from __future__ import annotations
 
+import functools
 import json
+import operator
 import re
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,23 +25,22 @@ from automl_nas import configs, evaluation, identity, provenance, seeds, storage
 from automl_nas.budget import Budget
 from automl_nas.errors import (
     MeasurementError,
-    SpaceExhausted,
+    SettingError,
+    SpaceError,
     StudyError,
     TooManyFailures,
     UnknownName,
 )
 from automl_nas.ledger import Ledger, metrics_to_json
 from automl_nas.objectives.base import FunctionObjective, Objective, Returned
+from automl_nas.proposing import Proposer
 from automl_nas.results import Results
-from automl_nas.types import Cache, History, Metric, Proposal, Record, Trial
+from automl_nas.types import Cache, History, Metric, Record, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from automl_nas.searchers.base import Searcher
-
-_NUDGE_AFTER = 10
-"""Duplicates in a row after which a proposal is moved to an unmeasured neighbour."""
 
 Callback = Callable[["Study", Record], None]
 Curve = dict[int, Mapping[str, float]]
@@ -74,18 +73,22 @@ class Study:
             name: in the storage; default "<objective>/<searcher>/seed<seed>".
             optimize: metrics (or names of the objective's metrics); default its first.
             initial: configurations to measure before the searcher is asked.
-            failures: failed evaluations in a row, in one run, after which it gives up.
+            failures: failed evaluations in a row after which it gives up; run it again, and it goes
+                on for as many.
 
         Raises:
-            SpaceError: the space is empty, or its choices cannot be stored.
+            SpaceError: the space is empty, its choices cannot be stored, or an initial
+                configuration is not in it.
+            SettingError: the seed is not an integer.
             StudyError: the searcher's space differs, or the budget's unit is unknown here.
         """
         configs.check_space(space)
-        self.space, self.searcher, self.budget, self.seed = space, searcher, budget, seed
+        self.space, self.searcher, self.budget, self.seed = space, searcher, budget, _integer(seed)
         self.objective = _as_objective(objective, optimize)
         self.optimize = _metrics(self.objective, optimize)
         self.name = name or f"{self.objective.name}/{searcher.name}/seed{seed}"
-        self.initial, self.failures = tuple(initial), failures
+        self.initial = tuple(_initial(space, i, one) for i, one in enumerate(initial))
+        self.failures = failures
         self.stopped: str | None = None
         self._storage: str | None = None
         self._ledger: Ledger | None = None
@@ -101,11 +104,15 @@ class Study:
                 f"searcher {self.searcher.name!r} was made for another space than study "
                 f"{self.name!r}: give both the same ConfigurationSpace."
             )
-        if self.budget.equivalents is not None and self.objective.full_training_flops is None:
+        if self.budget.equivalents is not None and not self.objective.full_training_flops:
             raise StudyError(
                 f"objective {self.objective.name!r} does not say what a full training costs: "
                 "budget evaluations or seconds instead of equivalents."
             )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A study travels to a worker as it was defined: closed, without what it has run."""
+        return self.__dict__ | {"_ledger": None, "_cache": Cache(), "_orphans": [], "stopped": None}
 
     def identity(self) -> dict[str, Any]:
         """What must be equal for a stored study to be this study, as JSON."""
@@ -149,25 +156,30 @@ class Study:
             TooManyFailures: it failed `failures` times in a row.
         """
         with self.open(storage, accept=accept):
-            failed = 0
+            self._stop_failing()
             while (record := self.ask()) is not None:
                 record = self._turn(record)
                 for callback in callbacks:
                     callback(self, record)
-                failed = failed + 1 if record.status == "failed" else 0
-                if failed >= self.failures:
-                    raise TooManyFailures(
-                        f"study {self.name!r}: {failed} evaluations in a row failed, the last with "
-                        f"{record.failure}. The records are kept; mend the objective and run again."
-                    )
+                self._stop_failing()
         return self
+
+    def _stop_failing(self) -> None:
+        failing = self._opened().failing()
+        if len(failing) >= self.failures:
+            self._opened().give_up()
+            raise TooManyFailures(
+                f"study {self.name!r}: {len(failing)} evaluations in a row failed, the last with "
+                f"{failing[-1].failure}. The records are kept; mend the objective and run again."
+            )
 
     @contextmanager
     def open(self, storage: str | None = None, *, accept: Collection[str] = ()) -> Iterator[Study]:
         """Opens or creates the study's ledger for `ask` and `tell`, and closes it again."""
         opened = storages.open_storage(storage)
         self._storage = storage
-        with storages.translated(storage):
+        with storages.translated(storage), ExitStack() as closing:
+            closing.callback(opened.remove_session)
             self._ledger = ledger = Ledger(
                 opened, self.name, self.space, self.optimize, self.identity(), accept=accept
             )
@@ -196,10 +208,16 @@ class Study:
             self.stopped = f"budget: {limit}"
             return None
         proposed = self._propose(ledger)
-        if proposed is None:
+        if isinstance(proposed, str):
+            self.stopped = proposed
+            ledger.end(proposed)
             return None
         self._begin()
         return ledger.open(proposed, self._evaluation_seed())
+
+    def _propose(self, ledger: Ledger) -> Record | str:
+        proposer = Proposer(self.searcher, self.objective, self.initial)
+        return proposer.propose(ledger, self.history())
 
     def tell(self, record: Record, returned: Returned, *, seconds: float = 0.0) -> Record:
         """Completes a trial that was evaluated elsewhere in `seconds`.
@@ -207,6 +225,7 @@ class Study:
         Raises:
             MeasurementError: `returned` is not a measurement of the objective's metrics; the
                 failed record is kept.
+            StudyError: the trial has been told before.
         """
         judged = evaluation.judge(record, returned, self.objective, self.optimize, seconds)
         return self._close(judged, {})
@@ -225,52 +244,6 @@ class Study:
             raise MeasurementError(finished.failure.removeprefix(evaluation.WRONG))
         return finished
 
-    def _propose(self, ledger: Ledger) -> Record | None:
-        """The searcher's next proposal, timed, as a record to be opened."""
-        number, started = ledger.next_number(), time.perf_counter()
-        try:
-            proposal = self._ask_searcher(ledger, number)
-        except SpaceExhausted as reason:
-            self.stopped = str(reason)
-            return None
-        if proposal is None:
-            self.stopped = f"{self.searcher.name} is finished"
-            return None
-        return Record(
-            number=number,
-            configuration=proposal.configuration,
-            searcher=self.searcher.name,
-            fidelity=self._fidelity(proposal),
-            parent=proposal.parent,
-            attrs=proposal.attrs,
-            audit=proposal.audit,
-            search_flops=proposal.training_flops,
-            ask_seconds=time.perf_counter() - started - proposal.setup_seconds,
-            setup_seconds=proposal.setup_seconds,
-        )
-
-    def _ask_searcher(self, ledger: Ledger, number: int) -> Proposal | None:
-        if number < len(self.initial):
-            return Proposal(self.initial[number], attrs={"initial": True})
-        proposal = self.searcher.propose(self.history(), number)
-        if proposal is None or not self._stuck(ledger, proposal):
-            return proposal
-        nudged = _unmeasured_neighbour(ledger, proposal.configuration, self.seed, number)
-        return replace(proposal, configuration=nudged, attrs={**proposal.attrs, "nudged": True})
-
-    def _stuck(self, ledger: Ledger, proposal: Proposal) -> bool:
-        """Whether this would be one duplicate too many; audits repeat by right."""
-        known = ledger.known(proposal.configuration, self._fidelity(proposal))
-        if proposal.audit or known is None:
-            return False
-        recent = [record for record in ledger.records[-_NUDGE_AFTER:] if not record.audit]
-        return len(recent) == _NUDGE_AFTER and all(r.duplicate_of is not None for r in recent)
-
-    def _fidelity(self, proposal: Proposal) -> int | None:
-        """None for full fidelity, however the searcher spelt it."""
-        full = self.objective.fidelity.full if self.objective.fidelity else None
-        return None if proposal.fidelity == full else proposal.fidelity
-
     def _begin(self) -> None:
         if not self._started:
             packages = (*self.searcher.packages, *self.objective.packages)
@@ -283,7 +256,7 @@ class Study:
             seed=self._evaluation_seed(),
             folder=self._trial_folder(record.number),
             parent_folder=self._trial_folder(record.parent),
-            report=curve.__setitem__,
+            report=functools.partial(_report, curve),
         )
 
     def _trial_folder(self, number: int | None) -> Path | None:
@@ -376,16 +349,25 @@ def _study_folder(storage: str | None, name: str) -> Path | None:
     return path.with_suffix(".files") / f"{slug}-{configs.digest({'name': name})[:6]}"
 
 
-def _unmeasured_neighbour(
-    ledger: Ledger, centre: Configuration, seed: int, number: int
-) -> Configuration:
-    """A neighbour that has not been measured, else any such configuration (10,000 draws)."""
-    rng = seeds.rng("nudge", seed, number)
-    near = list(configs.neighbours(centre, rng))
-    for index in rng.permutation(len(near)):
-        if ledger.known(near[int(index)], None) is None:
-            return near[int(index)]
-    for _ in range(10_000):
-        if ledger.known(drawn := configs.sample(centre.config_space, rng), None) is None:
-            return drawn
-    return centre
+def _integer(seed: int) -> int:
+    try:
+        return operator.index(seed)
+    except TypeError:
+        raise SettingError(f"a study's seed must be an integer, got {seed!r}.") from None
+
+
+def _initial(space: ConfigurationSpace, index: int, given: Configuration) -> Configuration:
+    """An initial configuration as a member of the space."""
+    try:
+        return configs.adopt(space, given)
+    except (ValueError, AttributeError) as error:
+        raise SpaceError(
+            f"initial[{index}] = {given!r} is not a configuration of the study's space: {error}"
+        ) from error
+
+
+def _report(curve: Curve, step: int, values: Mapping[str, float]) -> None:
+    """Keeps a point of the learning curve as plain numbers."""
+    where = f"trial.report({step}, ...) got"
+    point = {name: evaluation.number(value, f"{where} {name} =") for name, value in values.items()}
+    curve[operator.index(step)] = point

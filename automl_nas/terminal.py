@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from automl_nas import registry
+from automl_nas.errors import AutoMLNASError, StorageError
 from automl_nas.parallel import Event, run_studies
 from automl_nas.results import Results, load
 from automl_nas.study import Study
@@ -25,10 +26,17 @@ def catalogue() -> None:
     for kind in ("searcher", "space", "study"):
         table = Table("name", "", title=kind, title_justify="left", show_header=False, box=None)
         for name in registry.names(kind):
-            loaded = registry.load(kind, name)
-            summary = (loaded.__doc__ or "").strip().splitlines()
-            table.add_row(_spelt(name, loaded), summary[0] if summary else "")
+            table.add_row(*_entry(kind, name))
         console.print(table)
+
+
+def _entry(kind: registry.Kind, name: str) -> tuple[str, str]:
+    try:
+        loaded = registry.load(kind, name)
+    except AutoMLNASError:
+        return name, "(cannot be imported: see `automl-nas doctor`)"
+    summary = (loaded.__doc__ or "").strip().splitlines()
+    return _spelt(name, loaded), summary[0] if summary else ""
 
 
 def _spelt(name: str, loaded: Any) -> str:
@@ -75,7 +83,9 @@ class _Progress:
         self._progress.update(self._tasks[searcher], completed=done)
 
 
-def run_with_progress(studies: Sequence[Study], storage: str, workers: int) -> None:
+def run_with_progress(
+    studies: Sequence[Study], storage: str, workers: int, *, accept: Collection[str] = ()
+) -> None:
     """Runs or resumes the studies in worker processes with live bars on standard error."""
     console = Console(stderr=True)
     columns = (
@@ -87,13 +97,11 @@ def run_with_progress(studies: Sequence[Study], storage: str, workers: int) -> N
     with Progress(*columns, console=console) as progress:
         shown = _Progress(studies, progress)
         shown.begin(stored(storage, [study.name for study in studies]))
-        run_studies(studies, storage, workers=workers, on_event=shown.on_event)
+        run_studies(studies, storage, workers=workers, accept=accept, on_event=shown.on_event)
 
 
 def stored(storage: str, names: Sequence[str]) -> list[Results]:
     """Those of the named studies that the storage holds, in the order of `names`."""
-    from automl_nas.errors import StorageError
-
     try:
         found = {results.name: results for results in load(storage)}
     except StorageError:

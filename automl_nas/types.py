@@ -7,6 +7,7 @@ are the same values minimised, and `Metric.loss` is the only place where a sign 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Literal
 
 from ConfigSpace import Configuration, ConfigurationSpace
 
+from automl_nas import configs
 from automl_nas.errors import SettingError
 
 Status = Literal["running", "complete", "failed"]
@@ -119,6 +121,7 @@ class Record:
     """The trial's number in the ledger."""
     configuration: Configuration
     searcher: str
+    """Who proposed it: the searcher's name, or "initial" for a study's initial configurations."""
     status: Status = "running"
     fidelity: int | None = None
     """None: full fidelity."""
@@ -142,6 +145,11 @@ class Record:
     ask_seconds: float = 0.0
     setup_seconds: float = 0.0
     evaluate_seconds: float = 0.0
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Of the configuration (`configs.digest`), worked out once."""
+        return configs.digest(self.configuration)
 
     @property
     def selectable(self) -> bool:

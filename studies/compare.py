@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -36,10 +36,35 @@ FLOPs over a run of 25 equivalents on digits. Sized with this, it stays within t
 _ARCHITECTURE_LR = 0.02
 """Of Adam on architecture logits: DARTS's 3e-4 is meant for 50 epochs of CIFAR-10, a hundred times
 the steps that this budget allows."""
-_INITIAL = 6
-"""Random or quasi-random configurations before a model is used; the same for all that have one."""
-_POPULATION, _SAMPLE = 8, 3
-"""Population and tournament of every evolution, small enough for a budget of 25."""
+_EVOLUTION = {"population_size": 8, "sample_size": 3}
+"""Of every evolution; small enough for a budget of 25."""
+_SETTINGS: dict[str, dict[str, Any]] = {
+    "smac:rf": {"initial": 6},
+    "smac:parego": {"initial": 6},
+    "optuna:tpe": {"settings": {"n_startup_trials": 6}},
+    "optuna:nsga2": {"settings": {"population_size": 8}},
+    "syne-tune:rea": _EVOLUTION,
+    "syne-tune:mo-rea": _EVOLUTION,
+    "regularized-evolution": _EVOLUTION,
+    "local-search": {"initial": 6},
+}
+_SINGLE = (
+    "smac:rf",
+    "optuna:tpe",
+    "syne-tune:rea",
+    "regularized-evolution",
+    "local-search",
+    "random",
+)
+"""Searchers of one metric, slow ones first."""
+_MULTIPLE = (
+    "smac:parego",
+    "optuna:nsga2",
+    "syne-tune:mo-rea",
+    "regularized-evolution",
+    "random",
+)
+"""Searchers of several metrics, slow ones first."""
 
 _QUICK = {"seeds": 1, "equivalents": 10}
 _DEFAULT = {"seeds": 3, "equivalents": 25}
@@ -54,8 +79,8 @@ def studies(*, seeds: int = 3, equivalents: int = 25) -> list[Study]:
     single, multiple = ["validation_error"], ["validation_error", "parameters"]
     groups = [
         (single, gradient(space, objective, equivalents)),
-        (single, blackbox(space)),
-        (multiple, blackbox_multiple(space)),
+        (single, blackbox(space, _SINGLE)),
+        (multiple, blackbox(space, _MULTIPLE)),
     ]
     return [
         Study(
@@ -73,48 +98,11 @@ def studies(*, seeds: int = 3, equivalents: int = 25) -> list[Study]:
     ]
 
 
-def blackbox(space: ConfigurationSpace) -> dict[str, Searcher]:
-    """Searchers of one metric, slow ones first."""
-    from automl_nas.searchers import (
-        EvolutionSearcher,
-        LocalSearcher,
-        OptunaSearcher,
-        RandomSearcher,
-        SmacSearcher,
-        SyneTuneSearcher,
-    )
+def blackbox(space: ConfigurationSpace, names: tuple[str, ...]) -> dict[str, Searcher]:
+    """Blackbox searchers by name, with the settings of this comparison."""
+    from automl_nas import registry
 
-    evolution = {"population_size": _POPULATION, "sample_size": _SAMPLE}
-    searchers: list[Searcher] = [
-        SmacSearcher(space, "rf", initial=_INITIAL),
-        OptunaSearcher(space, "tpe", {"n_startup_trials": _INITIAL}),
-        SyneTuneSearcher(space, "rea", **evolution),
-        EvolutionSearcher(space, **evolution),
-        LocalSearcher(space, initial=_INITIAL),
-        RandomSearcher(space),
-    ]
-    return {searcher.name: searcher for searcher in searchers}
-
-
-def blackbox_multiple(space: ConfigurationSpace) -> dict[str, Searcher]:
-    """Searchers of several metrics, slow ones first."""
-    from automl_nas.searchers import (
-        EvolutionSearcher,
-        OptunaSearcher,
-        RandomSearcher,
-        SmacSearcher,
-        SyneTuneSearcher,
-    )
-
-    evolution = {"population_size": _POPULATION, "sample_size": _SAMPLE}
-    searchers: list[Searcher] = [
-        SmacSearcher(space, "parego", initial=_INITIAL),
-        OptunaSearcher(space, "nsga2", {"population_size": _POPULATION}),
-        SyneTuneSearcher(space, "mo-rea", **evolution),
-        EvolutionSearcher(space, **evolution),
-        RandomSearcher(space),
-    ]
-    return {searcher.name: searcher for searcher in searchers}
+    return {name: registry.create(name, space, **_SETTINGS.get(name, {})) for name in names}
 
 
 def gradient(

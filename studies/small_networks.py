@@ -15,15 +15,14 @@ if TYPE_CHECKING:
 
 def studies(*, seeds: int = 3, evaluations: int = 60) -> list[Study]:
     """NSGA-II and regularized evolution beside random search, `seeds` repeats each."""
-    from automl_nas import Budget, Study
-    from automl_nas.searchers import EvolutionSearcher, OptunaSearcher, RandomSearcher
+    from automl_nas import Budget, Study, registry
     from spaces import nasbench201
 
     space, objective = nasbench201.search_space(), nasbench201.training("digits")
     searchers = [
-        OptunaSearcher(space, "nsga2", {"population_size": 20}),
-        EvolutionSearcher(space, population_size=20, sample_size=5),
-        RandomSearcher(space),
+        registry.create("optuna:nsga2", space, settings={"population_size": 20}),
+        registry.create("regularized-evolution", space, population_size=20, sample_size=5),
+        registry.create("random", space),
     ]
     return [
         Study(

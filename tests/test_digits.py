@@ -1,5 +1,8 @@
 """The digits task: disjoint, repeatable, normalised."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -21,6 +24,19 @@ def test_shapes_sizes_and_types():
         assert part.images.dtype == torch.float32
         assert part.labels.dtype == torch.int64
         assert set(part.labels.tolist()) == set(range(splits.classes))
+
+
+def test_the_file_is_read_as_scikit_learn_reads_it():
+    images, labels = load_digits(return_X_y=True)
+    ours, marks = digits._shipped()
+    assert np.array_equal(ours, images)
+    assert np.array_equal(marks, labels)
+
+
+def test_loading_does_not_import_scikit_learn():
+    code = "import sys; from automl_nas.digits import Digits; Digits().load(); "
+    code += "sys.exit('sklearn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_every_digit_is_in_exactly_one_part():

@@ -7,9 +7,10 @@
 `FromFunction(build)` around a plain function. The fidelity is `epochs`: fewer epochs are a training
 of their own with a cosine schedule of their own, not the beginning of a longer one.
 
-All randomness is keyed by `trial.seed`; torch's global generators and thread count are as before
-when the call returns. Results repeat exactly for one thread count and device; on a GPU only with
-deterministic kernels. Threads are a setting of the process: run workers as processes.
+All randomness is keyed by `trial.seed`, that of a `build` which draws from global generators too;
+Python's, NumPy's and torch's generators and torch's thread count are as before when the call
+returns. Results repeat exactly for one thread count and device; on a GPU only with deterministic
+kernels. Threads are a setting of the process: run workers as processes.
 """
 
 from __future__ import annotations
@@ -24,20 +25,11 @@ from torch import nn
 
 from automl_nas import seeds
 from automl_nas.errors import SettingError
-from automl_nas.flops import Shape, forward_flops
+from automl_nas.flops import PASSES, Shape, forward_flops
 from automl_nas.images import ImageTask, Splits
-from automl_nas.objectives.fit import (
-    TrainingRecipe,
-    error,
-    fit,
-    images_per_epoch,
-    seeded,
-    threads,
-)
+from automl_nas.isolation import isolated, reseed
+from automl_nas.objectives.fit import TrainingRecipe, error, fit, images_per_epoch
 from automl_nas.types import Fidelity, Measurement, Metric, Trial
-
-PASSES = 3
-"""Forward passes' worth of FLOPs per training image: one forward, and a backward counts two."""
 
 
 class Networks(Protocol):
@@ -65,7 +57,8 @@ class FromFunction:
 
     def forward_flops(self, configuration: Configuration, image: Shape) -> float:
         """Counted on a network built for it."""
-        with seeded(0):
+        with isolated():
+            reseed(0)
             return forward_flops(self.function(configuration), image)
 
     def mean_forward_flops(self, image: Shape) -> float | None:  # noqa: ARG002
@@ -122,7 +115,8 @@ class TrainingObjective:
             raise SettingError(f"expected 1 … {self.recipe.epochs} epochs, got {fidelity=}.")
         splits, device = self.task.load(), self.recipe.device
         flops = self.networks.forward_flops(configuration, image_shape(splits))
-        with threads(self.recipe.threads), seeded(seeds.derive("training", trial.seed), device):
+        with isolated(device, threads=self.recipe.threads):
+            reseed(seeds.derive("training", trial.seed), device)
             network = self.networks.build(configuration).to(device)
             fitted = fit(
                 network,

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from automl_nas.errors import StudyError
+from automl_nas.flops import PASSES
 from automl_nas.images import Split, Splits
 from automl_nas.oneshot.recipe import OneShotRecipe
 from automl_nas.oneshot.relaxation import Relaxation
@@ -36,8 +37,6 @@ from automl_nas.supernet.mixture import Mixture, Supernet, Weights, relaxable
 
 __all__ = ["FlopsMeter", "OneShot", "OneShotRecipe", "epoch_flops", "start", "train_epoch"]
 
-_PASSES = 3
-"""A forward pass and a backward pass, which counts two."""
 _DRAWS = 64
 """At least so many mixtures stand for a hard sampler's expected cost."""
 
@@ -59,8 +58,8 @@ class OneShot:
 
 
 def start(network: nn.Module, relaxation: Relaxation, recipe: OneShotRecipe) -> OneShot:
-    """Both modules on the recipe's device, with fresh optimisers."""
-    network.to(recipe.device)
+    """Both modules on the recipe's device, channels last, with fresh optimisers."""
+    network.to(recipe.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     relaxation.to(recipe.device)
     weights = torch.optim.SGD(
         network.parameters(),
@@ -120,11 +119,11 @@ def train_epoch(
         if sampler.learns:
             mixture = state.relaxation.sample(sampler, progress)
             losses += _architecture_step(state, mixture, architecture)
-            flops += _PASSES * len(architecture.labels) * meter(mixture)
+            flops += PASSES * len(architecture.labels) * meter(mixture)
         with torch.no_grad():
             mixture = state.relaxation.sample(sampler, progress)
         losses += _weight_step(state, mixture, train, recipe.clip)
-        flops += _PASSES * len(train.labels) * meter(mixture)
+        flops += PASSES * len(train.labels) * meter(mixture)
     if not math.isfinite(float(losses)):
         raise StudyError(
             f"one-shot training diverged in epoch {epoch}: lower OneShotRecipe.lr or "
@@ -197,7 +196,7 @@ def epoch_flops(
     samples = steps * batch
     if sampler.learns:
         samples += steps * _steps(splits.architecture, recipe)[1]
-    return _PASSES * samples * expected_forward(supernet, space, sampler)
+    return PASSES * samples * expected_forward(supernet, space, sampler)
 
 
 def expected_forward(supernet: Supernet, space: ConfigurationSpace, sampler: Sampler) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from automl_nas.errors import SettingError
+from automl_nas.settings import require_between, require_positive
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,10 @@ class OneShotRecipe:
     """A torch device; elsewhere than on the CPU results repeat only with deterministic kernels."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs_per_round", "batch_size", "threads"):
-            if (value := getattr(self, name)) < 1:
-                raise SettingError(f"OneShotRecipe.{name} must be at least 1, got {value}.")
+        require_positive(self, "epochs_per_round", "batch_size", "threads")
+        require_between(self, 0, math.inf, "lr", "lr_min", "clip", "architecture_lr")
+        require_between(self, 0, math.inf, "weight_decay", "architecture_weight_decay")
+        require_between(self, 0, 1, "momentum")
 
     def lr_at(self, epoch: int, epochs: int) -> float:
         """Learning rate of epoch 0 ... epochs - 1 of the run (Loshchilov & Hutter 2017, eq. 5)."""

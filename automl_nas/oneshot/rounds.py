@@ -22,9 +22,9 @@ import torch
 from ConfigSpace import Configuration, ConfigurationSpace
 
 from automl_nas import configs, identity, seeds
-from automl_nas.images import ImageTask, Split, Splits
+from automl_nas.images import ImageTask, Splits
+from automl_nas.isolation import isolated, reseed
 from automl_nas.oneshot import bilevel, checkpoints
-from automl_nas.oneshot.isolation import isolated, reseed
 from automl_nas.oneshot.ranking import best_path
 from automl_nas.oneshot.recipe import OneShotRecipe
 from automl_nas.oneshot.relaxation import Relaxation
@@ -143,10 +143,8 @@ def _fresh(plan: Plan, chain: str) -> Position:
 
 
 def _on_device(splits: Splits, device: str) -> Splits:
-    def move(split: Split) -> Split:
-        return Split(split.images.to(device), split.labels.to(device))
-
-    return replace(splits, train=move(splits.train), architecture=move(splits.architecture))
+    train, architecture = splits.train.to(device), splits.architecture.to(device)
+    return replace(splits, train=train, architecture=architecture)
 
 
 def _advance(plan: Plan, position: Position, root: Path | None) -> float:

@@ -6,8 +6,8 @@
 A sampler is a frozen dataclass and says three things: whether the architecture `learns` from it,
 what it draws, and which `probabilities` the logits stand for (the mean of the draws, used to
 discretise). How the weights are mixed is the supernet's affair. Draws use the default generator of
-torch, since `Dirichlet.rsample` knows no other: call them inside `isolation.isolated`. To add a
-sampler, implement `Sampler` and pass an instance to `GradientSearcher(sampler=...)`.
+torch, since `Dirichlet.rsample` knows no other: call them inside `automl_nas.isolation.isolated`.
+To add a sampler, implement `Sampler` and pass an instance to `GradientSearcher(sampler=...)`.
 """
 
 from __future__ import annotations

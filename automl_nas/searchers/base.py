@@ -25,7 +25,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from ConfigSpace import ConfigurationSpace
 
 from automl_nas import configs, pareto
-from automl_nas.errors import SettingError, SpaceExhausted, UnsupportedSpace
+from automl_nas.errors import SpaceExhausted, UnsupportedSpace
 from automl_nas.types import History, Proposal, Record
 
 
@@ -52,8 +52,14 @@ class Searcher(Protocol):
         """
 
 
+def _count(space: ConfigurationSpace, limit: int) -> int | None:
+    if not space.conditions and not space.forbidden_clauses:
+        return configs.count(space)
+    return _enumerated(configs.space_to_json(space), limit)
+
+
 @functools.lru_cache(maxsize=256)
-def _count(space_json: str, limit: int) -> int | None:
+def _enumerated(space_json: str, limit: int) -> int | None:
     return configs.count(configs.space_from_json(space_json), limit)
 
 
@@ -68,7 +74,7 @@ def require_unmeasured(space: ConfigurationSpace, history: History) -> None:
     answers = sum(r.fidelity is None and not r.audit for r in history.records)
     if not answers:
         return
-    size = _count(configs.space_to_json(space), 1 << answers.bit_length())
+    size = _count(space, 1 << answers.bit_length())
     if size is not None and answers >= size and len(measured(history)) >= size:
         raise SpaceExhausted(
             f"all {size} configurations of the space have been measured: the search is complete."
@@ -78,14 +84,7 @@ def require_unmeasured(space: ConfigurationSpace, history: History) -> None:
 def measured(history: History) -> set[str]:
     """Digests of the configurations that have been measured, or failed, at full fidelity."""
     done = (r for r in history.records if r.fidelity is None and not r.audit)
-    return {configs.digest(record.configuration) for record in done}
-
-
-def require_positive(**settings: int) -> None:
-    """Raises SettingError that names the setting which is not a positive integer."""
-    for name, value in settings.items():
-        if not isinstance(value, int) or value < 1:
-            raise SettingError(f"{name} must be a positive integer, got {value!r}.")
+    return {record.digest for record in done}
 
 
 def require_choice(space: ConfigurationSpace, engine: str) -> None:

@@ -22,7 +22,8 @@ from ConfigSpace import Configuration, ConfigurationSpace
 
 from automl_nas import configs, seeds
 from automl_nas.errors import SpaceError
-from automl_nas.searchers.base import best_first, require_positive, require_unmeasured
+from automl_nas.searchers.base import best_first, require_unmeasured
+from automl_nas.settings import require_positive
 from automl_nas.types import History, Proposal, Record
 
 
@@ -42,7 +43,7 @@ class EvolutionSearcher:
 
     def __post_init__(self) -> None:
         configs.check_space(self.space)
-        require_positive(population_size=self.population_size, sample_size=self.sample_size)
+        require_positive(self, "population_size", "sample_size")
 
     def propose(self, history: History, number: int) -> Proposal:
         """A random configuration, or a mutation of the parent.

@@ -4,10 +4,10 @@
     OptunaSearcher(space, "nsga2", {"population_size": 20})
 
 Samplers: tpe, nsga2, nsga3, gp, qmc, random. Learnable records enter in the order of their numbers
-with minimised losses, failed ones as FAIL, pending ones as RUNNING (constant liar); the sampler is
-new each time and seeded by (study seed, number, attempt), so nothing but the record is needed to go
-on. A draw that a forbidden clause rules out stays RUNNING in the shadow, which TPE avoids, and the
-next one is drawn.
+with minimised losses, failed ones as FAIL, pending ones as RUNNING (constant liar; for gp as
+COMPLETE with the worst losses so far, Ginsbourger et al. 2010). The sampler is new each time and
+seeded by (study seed, number, attempt), so nothing but the record is needed to go on. A draw that a
+forbidden clause rules out stays RUNNING in the shadow, which TPE avoids, and the next one is drawn.
 
 Encoding. TPE and random are asked parameter by parameter (conditional spaces: `group=True`). The
 others model the parameters that all trials share, which would leave conditional ones to chance, so
@@ -26,7 +26,7 @@ import contextlib
 import inspect
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ConfigSpace import Configuration, ConfigurationSpace
@@ -53,8 +53,9 @@ class _Kind(NamedTuple):
     """Class in `optuna.samplers`."""
     flat: bool = True
     learns: bool = True
-    waits: bool = True
-    """Whether pending trials enter as RUNNING (GP takes a minute to condition on three of them)."""
+    lies: bool = False
+    """Whether pending trials enter as COMPLETE with the worst loss so far instead of as RUNNING:
+    GP would take a minute to condition on three of those."""
     system: str = ""
     """Prefix of the sampler's own trial attributes, which must come back with the trial."""
 
@@ -63,7 +64,7 @@ _KINDS = {
     "tpe": _Kind("TPESampler", flat=False),
     "nsga2": _Kind("NSGAIISampler", system="NSGAIISampler:generation"),
     "nsga3": _Kind("NSGAIIISampler", system="NSGAIIISampler:generation"),
-    "gp": _Kind("GPSampler", waits=False),
+    "gp": _Kind("GPSampler", lies=True),
     "qmc": _Kind("QMCSampler", learns=False),
     "random": _Kind("RandomSampler", flat=False, learns=False),
 }
@@ -159,7 +160,7 @@ class OptunaSearcher:
 
         shadow = optuna.create_study(directions=["minimize"] * len(history.metrics))
         if self._kind.learns:
-            pending = history.pending if self._kind.waits else []
+            pending = _lies(history) if self._kind.lies else history.pending
             for record in sorted([*history.records, *pending], key=lambda record: record.number):
                 if record.fidelity is None and not record.audit:
                     shadow.add_trial(self._trial(history, record, encodings))
@@ -207,6 +208,16 @@ class OptunaSearcher:
             trial = shadow.get_trials(deepcopy=False)[-1]
             attrs["system"] = {self._kind.system: trial.system_attrs[self._kind.system]}
         return Proposal(configuration, attrs=attrs)
+
+
+def _lies(history: History) -> list[Record]:
+    """Pending trials as if each had turned out as bad as any; none before there is a measure."""
+    known = [history.losses(record) for record in history.selectable()]
+    worst = [max(column) for column in zip(*known, strict=True)]
+    # `loss` is its own inverse
+    values = {m.name: m.loss(loss) for m, loss in zip(history.metrics, worst, strict=False)}
+    pending = history.pending if known else ()
+    return [replace(record, status="complete", values=values) for record in pending]
 
 
 @contextlib.contextmanager

@@ -32,8 +32,9 @@ from ConfigSpace import Configuration, ConfigurationSpace
 
 from automl_nas import configs, seeds
 from automl_nas.errors import UnknownName, UnsupportedObjectives, UnsupportedSpace
-from automl_nas.searchers.base import require_choice, require_positive, require_unmeasured
-from automl_nas.searchers.isolation import isolated
+from automl_nas.searchers.base import require_choice, require_unmeasured
+from automl_nas.searchers.engines import contained
+from automl_nas.settings import require_positive
 from automl_nas.types import History, Proposal, Record
 
 _FACADES = ("rf", "parego")
@@ -70,7 +71,7 @@ class SmacSearcher:
         configs.check_space(self.space)
         if self.facade not in _FACADES:
             raise UnknownName("SMAC facade", self.facade, _FACADES)
-        require_positive(initial=self.initial, batch=self.batch, challengers=self.challengers)
+        require_positive(self, "initial", "batch", "challengers")
         require_choice(self.space, self.name)
         for name, hyperparameter in self.space.items():
             prior = configs.prior(hyperparameter)
@@ -120,7 +121,7 @@ class SmacSearcher:
 
     def _design(self, seed: int) -> list[Values]:
         """SMAC drops forbidden and repeated points, so there may be fewer than `initial`."""
-        with isolated(seed, "smac"), tempfile.TemporaryDirectory() as folder:
+        with contained(seed, "smac"), tempfile.TemporaryDirectory() as folder:
             from smac import HyperparameterOptimizationFacade as Facade
 
             scenario = self._scenario(folder, seed, ["loss"])
@@ -149,10 +150,10 @@ class SmacSearcher:
         first: dict[str, Record] = {}
         for record in sorted(history.records, key=lambda record: record.number):
             usable = record.selectable or (record.status == "failed" and not record.audit)
-            if record.number < below and record.fidelity is None and usable:
-                key = configs.digest(record.configuration)
-                if key not in first or not first[key].selectable:
-                    first[key] = record
+            known = first.get(record.digest)
+            fresh = known is None or not known.selectable
+            if record.number < below and record.fidelity is None and usable and fresh:
+                first[record.digest] = record
         return list(first.values())
 
     def _digest(self, history: History, depends: Any) -> str:
@@ -179,7 +180,7 @@ class SmacSearcher:
     ) -> list[Values]:
         """What a fresh facade proposes, given what it is told; fewer than `batch` near the end."""
         worst = [max(column) for column in zip(*(x for _, x in told if x), strict=True)]
-        with isolated(seed, "smac"), tempfile.TemporaryDirectory() as folder:
+        with contained(seed, "smac"), tempfile.TemporaryDirectory() as folder:
             from smac.main.exceptions import ConfigurationSpaceExhaustedException
 
             scenario = self._scenario(folder, seed, [f"m{i}" for i in range(metrics)])

@@ -33,10 +33,10 @@ from automl_nas.searchers import flat
 from automl_nas.searchers.base import (
     refuse_priors,
     require_choice,
-    require_positive,
     require_unmeasured,
 )
-from automl_nas.searchers.isolation import isolated
+from automl_nas.searchers.engines import contained
+from automl_nas.settings import require_positive
 from automl_nas.types import History, Proposal
 
 _METHODS = ("rea", "mo-rea", "mo-rea-shipped")
@@ -71,7 +71,7 @@ class SyneTuneSearcher:
         configs.check_space(self.space)
         if self.method not in _METHODS:
             raise UnknownName("Syne Tune method", self.method, _METHODS)
-        require_positive(population_size=self.population_size, sample_size=self.sample_size)
+        require_positive(self, "population_size", "sample_size")
         require_choice(self.space, self.name)
         refuse_priors(self.space, self.name)
 
@@ -104,7 +104,7 @@ class SyneTuneSearcher:
         # One more than the population: Syne Tune scores before it drops the oldest member.
         told = history.selectable()[-self.population_size - 1 :]
         seed = seeds.derive("syne-tune", self.method, history.seed, number, attempt)
-        with isolated(seed, "syne_tune"):
+        with contained(seed, "syne_tune"):
             engine = self._engine(seed, len(told))
             for record in told:
                 losses = history.losses(record)

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, ClassVar
 from ConfigSpace import ConfigurationSpace
 
 from automl_nas import configs
-from automl_nas.errors import SettingError
 from automl_nas.oneshot.recipe import OneShotRecipe
+from automl_nas.settings import require_positive
 from automl_nas.types import History, Proposal
 
 if TYPE_CHECKING:
@@ -64,9 +64,7 @@ class GradientSearcher:
         configs.check_space(self.space)
         relaxable(self.space)
         self._sampler()
-        for name in ("rounds", "candidates"):
-            if (value := getattr(self, name)) < 1:
-                raise SettingError(f"GradientSearcher: {name} must be at least 1, got {value}.")
+        require_positive(self, "rounds", "candidates")
 
     @property
     def name(self) -> str:

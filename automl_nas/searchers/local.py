@@ -23,7 +23,8 @@ from typing import ClassVar
 from ConfigSpace import Configuration, ConfigurationSpace
 
 from automl_nas import configs, pareto, seeds
-from automl_nas.searchers.base import best_first, measured, require_positive, require_unmeasured
+from automl_nas.searchers.base import best_first, measured, require_unmeasured
+from automl_nas.settings import require_positive
 from automl_nas.types import History, Proposal, Record
 
 _DRAWS = 100
@@ -44,7 +45,7 @@ class LocalSearcher:
 
     def __post_init__(self) -> None:
         configs.check_space(self.space)
-        require_positive(initial=self.initial)
+        require_positive(self, "initial")
 
     def propose(self, history: History, number: int) -> Proposal:
         """A random configuration, an unmeasured neighbour of the centre, or a restart.
@@ -56,7 +57,7 @@ class LocalSearcher:
         rng = seeds.rng(self.name, history.seed, number)
         if len(history.selectable()) < self.initial:
             return Proposal(configs.sample(self.space, rng))
-        taken = measured(history) | {configs.digest(r.configuration) for r in history.pending}
+        taken = measured(history) | {record.digest for record in history.pending}
         for centre in self._centres(history):
             for neighbour in self._neighbours(history, centre):
                 if configs.digest(neighbour) not in taken:
@@ -77,7 +78,7 @@ class LocalSearcher:
         return ranked[:1] if len(history.metrics) == 1 else ranked
 
     def _neighbours(self, history: History, centre: Record) -> list[Configuration]:
-        rng = seeds.rng(self.name, "centre", history.seed, configs.digest(centre.configuration))
+        rng = seeds.rng(self.name, "centre", history.seed, centre.digest)
         found = list(configs.neighbours(configs.adopt(self.space, centre.configuration), rng))
         return [found[index] for index in rng.permutation(len(found))]
 

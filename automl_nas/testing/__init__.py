@@ -8,7 +8,8 @@
 
 A searcher is a function of the record: the contract drives it over three spaces and checks that the
 same history, number and seed give the same proposal, warm or cold, here or in a new process.
-A searcher that cannot express a space raises UnsupportedSpace when it is made.
+A searcher that cannot express a space raises UnsupportedSpace when it is made; one that is tied to
+spaces of its own, as a supernet is, names them: `spaces = {"mine": my_space}`.
 
 `drive` is the study loop in memory, on `losses`, a cheap made-up objective. Needs pytest
 (`pip install automl_nas[test]`).

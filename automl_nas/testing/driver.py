@@ -61,7 +61,7 @@ def drive(
 def answer(history: History, searcher: str, number: int, proposal: Proposal) -> Record:
     """What a study would record for the proposal."""
     key = configs.digest(proposal.configuration)
-    twins = [r.number for r in history.selectable() if configs.digest(r.configuration) == key]
+    twins = [r.number for r in history.selectable() if r.digest == key and not proposal.fidelity]
     failed = number % 7 == 6 and not twins
     return Record(
         number=number,
@@ -73,7 +73,8 @@ def answer(history: History, searcher: str, number: int, proposal: Proposal) -> 
         attrs=json.loads(json.dumps(dict(proposal.attrs))),
         audit=proposal.audit,
         values={} if failed else losses(proposal.configuration, history.metrics),
-        cost=Cost(evaluations=0 if twins else 1),
+        cost=Cost(0 if twins or proposal.audit else 1, proposal.training_flops),
+        search_flops=proposal.training_flops,
         duplicate_of=twins[0] if twins else None,
         order=len(history.records),
         failure="it failed" if failed else "",
@@ -99,3 +100,31 @@ def strangers(history: History, count: int = 8) -> list[Record]:
         order = {"order": number, "status": "complete", "values": losses(draw, history.metrics)}
         found.append(dataclasses.replace(record, **{**order, **changes[i % len(changes)]}))
     return found
+
+
+def slowed(records: Sequence[Record]) -> list[Record]:
+    """The same records with other seconds, each its own."""
+    return [
+        dataclasses.replace(
+            record,
+            ask_seconds=9.0 * (len(records) - i),
+            setup_seconds=0.5 * (i % 3),
+            evaluate_seconds=7.0 * (i % 5),
+            cost=dataclasses.replace(record.cost, seconds=27.0 * (len(records) - i)),
+        )
+        for i, record in enumerate(records)
+    ]
+
+
+def turned(records: Sequence[Record]) -> list[Record]:
+    """The same records with the values of the complete ones the other way round."""
+    values = [record.values for record in records if record.values]
+    return [
+        dataclasses.replace(record, values=values.pop()) if record.values else record
+        for record in records
+    ]
+
+
+def unlike(record: Record, metrics: Sequence[Metric], loss: float) -> Record:
+    """The record with `loss` in all metrics, -1e6 being better and 1e6 worse than any other."""
+    return dataclasses.replace(record, values={m.name: m.loss(loss) for m in metrics})

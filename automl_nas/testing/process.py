@@ -19,7 +19,7 @@ from ConfigSpace import ConfigurationSpace
 
 from automl_nas import configs
 from automl_nas.errors import SpaceExhausted
-from automl_nas.testing.spaces import SPACES
+from automl_nas.searchers.base import Searcher
 from automl_nas.types import Cost, History, Metric, Proposal, Record
 
 
@@ -35,9 +35,18 @@ def plain(proposal: Proposal | None) -> Any:
                 "parent": proposal.parent,
                 "attrs": dict(proposal.attrs),
                 "audit": proposal.audit,
+                "training_flops": proposal.training_flops,
             }
         )
     )
+
+
+def ask(searcher: Searcher, history: History, number: int) -> Proposal | None:
+    """The proposal; None where the search has ended, whichever way."""
+    try:
+        return searcher.propose(history, number)
+    except SpaceExhausted:
+        return None
 
 
 def dump(history: History) -> dict[str, Any]:
@@ -83,13 +92,9 @@ def main(folder: Path) -> None:
     contract = _load_class(Path(job["file"]), job["module"], job["contract"])()
     answers = []
     for case in job["cases"]:
-        space = SPACES[case["space"]]()
+        space = contract.spaces[case["space"]]()
         history = load(case["history"], space)
-        try:
-            proposal = contract.make(space).propose(history, len(history.records))
-        except SpaceExhausted:
-            proposal = None
-        answers.append(plain(proposal))
+        answers.append(plain(ask(contract.make(space), history, len(history.records))))
     (folder / "answers.json").write_text(json.dumps(answers))
 
 

@@ -2,24 +2,26 @@
 
 import json
 import math
+import random
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 import torch
 from ConfigSpace import Categorical, ConfigurationSpace
 from torch import nn
 
 from automl_nas import configs
+from automl_nas.errors import SettingError
 from automl_nas.identity import describe
 from automl_nas.images import Split, Splits
+from automl_nas.isolation import isolated, reseed
 from automl_nas.objectives.base import Objective
 from automl_nas.objectives.fit import (
     TrainingRecipe,
     error,
     fit,
     images_per_epoch,
-    seeded,
-    threads,
 )
 from automl_nas.objectives.training import FromFunction, TrainingObjective
 from automl_nas.types import Trial
@@ -115,6 +117,42 @@ def test_the_seed_determines_the_result_whatever_the_global_state():
     assert measured(seed=6)[1] != first[1]
 
 
+def test_builds_that_draw_from_numpy_and_python_are_keyed_by_the_seed_too():
+    drawn = []
+
+    def build(configuration):
+        drawn.append((random.random(), np.random.rand()))  # noqa: NPY002
+        return network(configuration)
+
+    objective = TrainingObjective(FromFunction(build), Stripes(), RECIPE)
+    before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    for seed in (1, 1, 2):
+        objective(WIDE, 1, Trial(0, seed))
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
+    counted, first, again, other = drawn[0], drawn[1], drawn[3], drawn[5]
+    assert drawn[2] == counted != first == again != other
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"batch_size": 2.5},
+        {"threads": 0},
+        {"learning_rate": -0.1},
+        {"learning_rate": math.nan},
+        {"weight_decay": -1},
+        {"momentum": 1.5},
+        {"momentum": 0.0},
+        {"clip": -1.0},
+    ],
+)
+def test_impossible_recipes_are_refused_at_once(change):
+    with pytest.raises(SettingError, match=next(iter(change))):
+        TrainingRecipe(**change)
+
+
 def test_global_generator_and_threads_stay_as_they_were():
     before, count = torch.get_rng_state(), torch.get_num_threads()
     other = 1 if count > 1 else 2
@@ -128,7 +166,8 @@ def test_global_generator_and_threads_stay_as_they_were():
 
 def test_state_is_put_back_after_a_failure():
     before, count = torch.get_rng_state(), torch.get_num_threads()
-    with pytest.raises(RuntimeError, match="stop"), threads(count + 1), seeded(3):
+    with pytest.raises(RuntimeError, match="stop"), isolated(threads=count + 1):
+        reseed(3)
         torch.rand(3)
         raise RuntimeError("stop")
     assert torch.equal(torch.get_rng_state(), before)
@@ -212,7 +251,8 @@ def test_error_is_in_percent_over_all_batches():
 def test_error_is_measured_in_evaluation_mode():
     split = Stripes().load().test
     module = nn.Sequential(nn.Flatten(), nn.Linear(16, 2), nn.Dropout(0.9))
-    with seeded(0):
+    with isolated():
+        reseed(0)
         assert len({error(module.train(), split) for _ in range(5)}) == 1
 
 
@@ -266,7 +306,8 @@ def test_the_seed_keys_the_first_weights_and_the_order_of_images():
 def test_the_order_of_images_is_the_same_for_every_network():
     first, second = Recorder(), Recorder()
     for module, global_seed in ((first, 1), (second, 2)):
-        with seeded(global_seed):
+        with isolated():
+            reseed(global_seed)
             fit(module, Stripes().load().train, RECIPE, seed=5)
     assert torch.equal(torch.cat(first.seen), torch.cat(second.seen))
 

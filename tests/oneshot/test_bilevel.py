@@ -7,8 +7,8 @@ import torch
 from automl_nas import configs
 from automl_nas.errors import StudyError
 from automl_nas.images import Split
+from automl_nas.isolation import isolated, reseed
 from automl_nas.oneshot import bilevel
-from automl_nas.oneshot.isolation import isolated, reseed
 from automl_nas.oneshot.ranking import best_path
 from automl_nas.oneshot.recipe import OneShotRecipe
 from automl_nas.oneshot.relaxation import Relaxation
@@ -67,6 +67,34 @@ def test_soft_flops_by_hand():
     """4 steps of 16 of 72 images, in both halves, three passes through everything."""
     for name in ("darts", "drnas"):
         assert train(start(), by_name(name), 1) == [4 * 3 * (16 + 16) * (32 + 2 * 24)]
+
+
+def test_architecture_step_then_weight_step(monkeypatch):
+    """Each on its own split, with a draw of its own, and the logits of the step before."""
+    order, state = [], start()
+    soft = toy.Toy.soft
+
+    def watched(network, x, mixture):
+        order.append(("forward", len(x), mixture["left"].values.requires_grad))
+        return soft(network, x, mixture)
+
+    monkeypatch.setattr(toy.Toy, "soft", watched)
+    for optimizer, name in ((state.architecture, "architecture"), (state.weights, "weights")):
+        monkeypatch.setattr(
+            optimizer, "step", lambda o=optimizer, n=name: order.append(n) or type(o).step(o)
+        )
+    train(state, by_name("darts"), 1, images=toy.ToyImages(architecture=10))
+    one = [("forward", 10, True), "architecture", ("forward", 16, False), "weights"]
+    assert order == 4 * one
+
+
+def test_the_gradient_of_the_weights_is_clipped():
+    state, splits = start(), toy.ToyImages().load()
+    batch = Split(1e3 * splits.train.images[:16], splits.train.labels[:16])
+    mixture = {edge: bilevel._fixed(3, 2) for edge in toy.EDGES}
+    bilevel._weight_step(state, mixture, batch, 1e-3)
+    gradients = [p.grad.flatten() for p in state.network.parameters() if p.grad is not None]
+    assert float(torch.cat(gradients).norm()) == pytest.approx(1e-3, rel=1e-3)
 
 
 def test_small_architecture_split_is_one_batch_again_and_again():
@@ -138,6 +166,12 @@ def test_learning_rate_is_a_cosine_over_the_run():
 def test_recipe_refuses_zero(field):
     with pytest.raises(ValueError, match=field):
         OneShotRecipe(**{field: 0})
+
+
+@pytest.mark.parametrize("change", [{"lr": -1.0}, {"momentum": 2.0}, {"clip": float("nan")}])
+def test_recipe_refuses_what_cannot_train(change):
+    with pytest.raises(ValueError, match=f"OneShotRecipe.{next(iter(change))}"):
+        OneShotRecipe(**change)
 
 
 @pytest.mark.parametrize("name", SAMPLERS)

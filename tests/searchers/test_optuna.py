@@ -1,5 +1,6 @@
 import logging
 import warnings
+from typing import ClassVar
 
 import ConfigSpace as cs
 import optuna
@@ -9,7 +10,7 @@ from automl_nas import configs
 from automl_nas.errors import UnknownName, UnsupportedSpace
 from automl_nas.searchers.from_optuna import OptunaSearcher
 from automl_nas.searchers.uniform import RandomSearcher
-from automl_nas.testing import SearcherContract, cell_space, drive, nasty_space
+from automl_nas.testing import SearcherContract, cell_space, drive, nasty_space, tiny_space
 from automl_nas.types import History, Metric
 
 ONE = (Metric("loss"),)
@@ -51,7 +52,7 @@ class TestOptunaRandom(SearcherContract):
 
 @pytest.mark.slow
 class TestGp(SearcherContract):
-    spaces = ("cell", "tiny")
+    spaces: ClassVar = {"cell": cell_space, "tiny": tiny_space}
     budget = 8
 
     def make(self, space):

@@ -87,13 +87,13 @@ def test_replaying_the_youngest_records_equals_a_live_engine():
     )
 
     from automl_nas import seeds
-    from automl_nas.searchers import from_syne_tune, isolation
+    from automl_nas.searchers import engines, from_syne_tune
 
     space = cell_space()
     searcher = SyneTuneSearcher(space, "rea", population_size=5, sample_size=3)
     history = drive(searcher, space, ONE, 30, seed=0)
     seed = seeds.derive("syne-tune", "rea", 0, 30, 0)
-    with isolation.isolated(seed, "syne_tune"):
+    with engines.contained(seed, "syne_tune"):
         engine = RegularizedEvolution(
             from_syne_tune._domains(space), population_size=5, sample_size=3, random_seed=seed
         )

@@ -13,7 +13,7 @@ import torch
 
 from automl_nas.errors import UnknownName
 from automl_nas.flops import forward_flops
-from automl_nas.objectives.fit import threads
+from automl_nas.isolation import isolated
 from automl_nas.supernet.mixture import Weights, one_hot
 from spaces import nasbench201
 from spaces.nasbench201 import (
@@ -38,7 +38,7 @@ ALONE = "|none~0|+|none~0|none~1|+|{}~0|none~1|none~2|"
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    with threads(1):
+    with isolated(threads=1):
         yield
 
 
@@ -184,6 +184,22 @@ def test_flops_are_what_torch_counts_on_the_live_edges():
             whole += 1
             assert counted == SMALL.forward_flops(cell, IMAGE)
     assert whole > 10
+
+
+@pytest.mark.parametrize(
+    ("recipe", "image"),
+    [
+        (NetworkRecipe(), (3, 32, 32)),
+        (NetworkRecipe(16, 1, 1, 10, 1), (1, 10, 10)),
+        (NetworkRecipe(6, 2, 4, 7, 2, affine=False, track_running_stats=False), (2, 16, 24)),
+    ],
+)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_closed_form_of_flops_is_what_torch_counts(recipe, image, operation):
+    cell = from_arch(ALONE.format(operation))
+    with torch.device("meta"):
+        network = build(cell, recipe)
+    assert recipe.forward_flops(cell, image) == forward_flops(network, image)
 
 
 def test_mean_flops_are_the_mean_over_all_cells(cells):

@@ -1,6 +1,6 @@
-"""Runs an engine that touches what is not its own: generators, root logging, warnings, stderr.
+"""Runs an engine that touches what is not its own: generators, root logging, warnings.
 
-    with isolated(seed, "smac"):
+    with contained(seed, "smac"):
         ...
 
 Inside, Python's and NumPy's global generators are seeded, the engine's loggers are silent and
@@ -12,36 +12,24 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import random
 import warnings
 from collections.abc import Iterator
 
-import numpy as np
+from automl_nas.isolation import generators, reseed_plain
 
 
 @contextlib.contextmanager
-def isolated(seed: int, engine: str) -> Iterator[None]:
+def contained(seed: int, engine: str) -> Iterator[None]:
     """Seeds the global generators with `seed` and keeps the engine's traces inside the block.
 
     Args:
         seed: for `random` and `numpy.random`, in [0, 2**31).
         engine: name of the engine's root logger, such as "smac".
     """
-    with _generators(seed), _logging(engine), warnings.catch_warnings():
+    with generators(), _logging(engine), warnings.catch_warnings():
+        reseed_plain(seed)
         warnings.simplefilter("ignore")
         yield
-
-
-@contextlib.contextmanager
-def _generators(seed: int) -> Iterator[None]:
-    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 - engines use it
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(legacy)  # noqa: NPY002
 
 
 @contextlib.contextmanager

@@ -1,0 +1,39 @@
+"""Names: searchers with variants and settings, and what is not registered."""
+
+from __future__ import annotations
+
+import pytest
+
+from automl_nas import registry
+from automl_nas.errors import UnknownName
+from automl_nas.searchers import EvolutionSearcher, OptunaSearcher
+
+
+def test_a_searcher_by_name(space):
+    made = registry.create("regularized-evolution", space, population_size=7)
+    assert made == EvolutionSearcher(space, population_size=7)
+
+
+@pytest.mark.parametrize(
+    "name", ["optuna:tpe", "optuna:nsga2", "smac:rf", "smac:parego", "syne-tune:mo-rea", "random"]
+)
+def test_the_name_of_a_searcher_makes_it(space, name):
+    assert registry.create(name, space).name == name
+
+
+def test_a_variant_is_a_setting(space):
+    assert registry.create("optuna:nsga2", space) == OptunaSearcher(space, "nsga2")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("optunaa", {}, "unknown searcher 'optunaa': did you mean optuna"),
+        ("optuna:tpr", {}, "did you mean tpe"),
+        ("random:tpe", {}, "unknown searcher 'random:tpe'"),
+        ("random", {"sede": 1}, "unknown setting of random 'sede'"),
+    ],
+)
+def test_unknown_names_come_with_the_nearest(space, name, settings, message):
+    with pytest.raises(UnknownName, match=message):
+        registry.create(name, space, **settings)
