@@ -6,7 +6,7 @@ The built-ins come through the same door as a stranger's package:
     mine = "my_package.search:MySearcher"        # then: create("mine", space), --searcher mine
 
 A searcher class with a ClassVar `variant` (the name of one of its fields) is also reached as
-`name:value`, such as `optuna:tpe`.
+`name:value`, such as `optuna:tpe`; a ClassVar `variants` lists the values for `automl-nas list`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def load(kind: Kind, name: str) -> Any:
         raise UnknownName(kind, name, entries)
     try:
         return entries[name].load()
-    except Exception as error:  # noqa: BLE001 - whatever a stranger's module does on import
+    except Exception as error:
         raise AutoMLNASError(
             f"{kind} {name!r} is registered as {entries[name].value} but cannot be imported "
             f"({type(error).__name__}: {error}): reinstall its package, or see `automl-nas doctor`."

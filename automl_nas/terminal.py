@@ -35,8 +35,9 @@ def _entry(kind: registry.Kind, name: str) -> tuple[str, str]:
         loaded = registry.load(kind, name)
     except AutoMLNASError:
         return name, "(cannot be imported: see `automl-nas doctor`)"
-    summary = (loaded.__doc__ or "").strip().splitlines()
-    return _spelt(name, loaded), summary[0] if summary else ""
+    summary = (loaded.__doc__ or "").strip().split("\n\n")[0]
+    shown = [" ".join(summary.split()), ", ".join(getattr(loaded, "variants", ()))]
+    return _spelt(name, loaded), "\n".join(filter(None, shown))
 
 
 def _spelt(name: str, loaded: Any) -> str:

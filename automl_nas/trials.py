@@ -61,9 +61,8 @@ def to_template(
 
 def measurement(record: Record, curve: Mapping[int, Mapping[str, float]]) -> dict[str, Any]:
     """What closing a trial adds, as JSON; a value that is not finite becomes null."""
-    values = {name: v if math.isfinite(v) else None for name, v in record.values.items()}
     return {
-        "values": values,
+        "values": _finite(record.values),
         "order": record.order,
         "cost": asdict(record.cost),
         "training_flops": record.training_flops,
@@ -71,8 +70,12 @@ def measurement(record: Record, curve: Mapping[int, Mapping[str, float]]) -> dic
         "duplicate_of": record.duplicate_of,
         "failure": record.failure,
         "evaluate_seconds": record.evaluate_seconds,
-        "curve": {str(step): dict(point) for step, point in curve.items()},
+        "curve": {str(step): _finite(point) for step, point in curve.items()},
     }
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 def to_record(trial: FrozenTrial, space: ConfigurationSpace) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -50,6 +51,12 @@ def test_doctor_finds_this_installation_healthy():
         (["run", "comparr"], "unknown study 'comparr': did you mean compare?"),
         (["run", "compare", "seed=1"], "did you mean seeds?"),
         (["run", "compare", "seeds"], "expected KEY=VALUE"),
+        (["run", "small_networks", "seeds=abc"], "cannot be made with seeds='abc'"),
+        (["run", "small_networks", "seeds=0"], "nothing to run"),
+        (["run", "small_networks", "evaluations=0"], "must be a positive number, got 0"),
+        (["run", "small_networks", "--storage", "foo:bar"], "expected sqlite:///PATH"),
+        (["run", "small_networks", "--accept", "sed"], "did you mean seed"),
+        (["small_networks"], "`automl-nas run small_networks`"),
         (["report", "absent.db"], "no storage at absent.db"),
         (["compare", "--searcher", "optuna:tpee"], "did you mean optuna:tpe"),
         (["compare", "--seeds", "0"], "not in the range"),
@@ -72,3 +79,23 @@ def test_report_of_a_users_own_study(space, tmp_path):
     done = automl_nas("report", "own.db", "--out", "own.html", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "<svg" in (tmp_path / "own.html").read_text()
+
+
+@pytest.mark.parametrize("module", ["raise RuntimeError('no GPU')", "def oops(:", "other = 1"])
+def test_a_strangers_broken_study_stops_nobody_else(tmp_path, module):
+    (tmp_path / "stranger.py").write_text(module)
+    info = tmp_path / "stranger-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[automl_nas.studies]\nodd = stranger:studies\n")
+    settings = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": str(tmp_path)}}
+    listed, helped, ran, odd = [
+        automl_nas(*arguments, **settings)
+        for arguments in (["list"], ["--help"], ["run", "odd"], ["odd"])
+    ]
+    assert (listed.returncode, helped.returncode, ran.returncode, odd.returncode) == (0, 0, 2, 2)
+    assert "(cannot be imported" in listed.stdout
+    assert "compare" in helped.stdout
+    for done in (listed, helped, ran, odd):
+        assert "Traceback" not in done.stderr
+    assert "cannot be imported" in ran.stderr

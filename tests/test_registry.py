@@ -6,6 +6,7 @@ import pytest
 
 from automl_nas import registry
 from automl_nas.errors import UnknownName
+from automl_nas.oneshot.samplers import SAMPLERS
 from automl_nas.searchers import EvolutionSearcher, OptunaSearcher
 
 
@@ -37,3 +38,13 @@ def test_a_variant_is_a_setting(space):
 def test_unknown_names_come_with_the_nearest(space, name, settings, message):
     with pytest.raises(UnknownName, match=message):
         registry.create(name, space, **settings)
+
+
+@pytest.mark.parametrize("head", ["optuna", "smac", "syne-tune"])
+def test_every_listed_variant_can_be_made(space, head):
+    for variant in registry.load("searcher", head).variants:
+        assert registry.create(f"{head}:{variant}", space).name == f"{head}:{variant}"
+
+
+def test_the_listed_gradient_samplers_are_those_there_are():
+    assert registry.load("searcher", "gradient").variants == tuple(SAMPLERS)

@@ -106,3 +106,18 @@ def test_another_ledger_format_is_refused(space, tmp_path):
     optuna.load_study(study_name="s", storage=url).set_user_attr("format", 99)
     with pytest.raises(StorageError, match="ledger format 99"):
         run(space, url)
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_memory(space, url):
+    assert run(space, url).stopped == "budget: trials"
+
+
+def test_a_journal_needs_a_file(space, tmp_path):
+    with pytest.raises(StorageError, match="expected journal:PATH"):
+        run(space, "journal:")
+    with pytest.raises(StorageError, match="it is a folder"):
+        run(space, f"journal:{tmp_path}")
+    run(space, f"sqlite:///{tmp_path}/s.db")
+    with pytest.raises(StorageError, match="not a journal"):
+        run(space, f"journal:{tmp_path}/s.db")

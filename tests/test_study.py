@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
+import time
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import optuna
 import pytest
 from ConfigSpace import ConfigurationSpace
@@ -28,6 +36,7 @@ from automl_nas.errors import (
     MeasurementError,
     SettingError,
     SpaceError,
+    StorageError,
     StudyBusy,
     StudyError,
     StudyMismatch,
@@ -330,7 +339,9 @@ def test_a_changed_study_is_refused_with_the_difference(space, tmp_path):
     url = f"sqlite:///{tmp_path}/s.db"
     study(space, name="s").run(url)
     other = ConfigurationSpace({"width": (4, 64)})
-    with pytest.raises(StudyMismatch, match=r"space\.hyperparameters\.momentum: only stored: ") as caught:
+    with pytest.raises(
+        StudyMismatch, match=r"space\.hyperparameters\.momentum: only stored: "
+    ) as caught:
         study(other, name="s").run(url)
     assert "space.hyperparameters.width.log" in caught.value.differences
     with pytest.raises(StudyMismatch, match=r"seed: stored 0, given 1"):
@@ -451,3 +462,153 @@ def test_learning_curves_are_kept(space, tmp_path):
     shown = optuna.load_study(study_name="s", storage=url)
     curve = shown.trials[0].user_attrs["measurement"]["curve"]
     assert curve == {"1": {"error": 0.5}, "2": {"error": 0.25}}
+
+
+@pytest.mark.parametrize("limit", ["10", True, float("nan"), -1])
+def test_a_limit_is_a_positive_number(limit):
+    with pytest.raises(SettingError, match="trials must be a positive number"):
+        Budget(trials=limit)
+
+
+def test_errors_survive_the_way_between_processes():
+    for raised in (
+        UnknownName("metric", "eror", ["error"]),
+        StudyMismatch("s", {"seed": (0, 1)}),
+        UnsupportedSpace("no"),
+    ):
+        copy = pickle.loads(pickle.dumps(raised))
+        assert (type(copy), str(copy), vars(copy)) == (type(raised), str(raised), vars(raised))
+
+
+def test_a_part_to_accept_has_to_exist(space):
+    with pytest.raises(UnknownName, match="unknown part to accept 'sed': did you mean seed"):
+        study(space).run(accept=["sed"])
+    with pytest.raises(UnknownName, match="'optimize'"):
+        study(space).run(accept=["optimize"])
+
+
+def test_a_space_that_does_not_fit_the_records_cannot_be_accepted(space, tmp_path):
+    url, other = f"sqlite:///{tmp_path}/s.db", ConfigurationSpace({"width": (4, 64)})
+    study(space, name="s").run(url)
+    with pytest.raises(StudyError, match="trial 0 is no configuration of the given space"):
+        study(other, lambda c: 1.0, name="s").run(url, accept=["space", "searcher", "objective"])
+    assert study(space, name="s").run(url).stopped == "budget: evaluations"
+
+
+def test_an_accepted_searcher_is_asked_again(space, tmp_path):
+    url = f"sqlite:///{tmp_path}/s.db"
+    first, second = some(space, 2)
+    short, long = (
+        study(space, searcher=Scripted(space, tuple(map(Proposal, script))), name="s")
+        for script in ([first], [first, second])
+    )
+    assert short.run(url).stopped == "scripted is finished"
+    assert len(long.run(url, accept=["searcher"]).records) == 2
+
+
+def test_an_empty_study_of_somebody_else_with_other_directions_is_left_alone(space, tmp_path):
+    url = f"sqlite:///{tmp_path}/s.db"
+    optuna.create_study(storage=url, study_name="s", direction="maximize")
+    with pytest.raises(StorageError, match="did not write"):
+        study(space, name="s").run(url)
+
+
+def test_initial_configurations_must_be_in_the_space(space):
+    other = ConfigurationSpace({"width": (4, 64)}).sample_configuration()
+    with pytest.raises(SpaceError, match=r"initial\[1\]"):
+        study(space, initial=[*some(space, 1), other])
+    with pytest.raises(SpaceError, match=r"initial\[0\]"):
+        study(space, initial=[{"width": 4}])
+
+
+def test_initial_configurations_are_not_the_searchers_own(space):
+    a, b = some(space, 2)
+    ran = study(space, initial=[a], searcher=Scripted(space, (Proposal(b),))).run()
+    assert [r.searcher for r in ran.records] == ["initial", "scripted"]
+
+
+def test_a_seed_is_an_integer(space):
+    assert study(space, seed=np.int64(3)).run().results().seed == 3
+    with pytest.raises(SettingError, match="seed must be an integer"):
+        study(space, seed=0.5)
+
+
+@pytest.mark.parametrize("fidelity", [0, 9])
+def test_a_fidelity_out_of_range_is_refused_and_not_written(space, tmp_path, fidelity):
+    url = f"sqlite:///{tmp_path}/s.db"
+    script = (Proposal(some(space, 1)[0], fidelity=fidelity),)
+    with pytest.raises(StudyError, match="objective 'flops' has 1 to 8"):
+        study(space, Flops(), searcher=Scripted(space, script), optimize=()).run(url)
+    with pytest.raises(StudyError, match="has none"):
+        study(space, searcher=Scripted(space, script)).run()
+    assert load(url)[0].records == ()
+
+
+def test_a_wrong_proposal_leaves_no_trial_behind(space, tmp_path):
+    url = f"sqlite:///{tmp_path}/s.db"
+    alien = ConfigurationSpace({"width": (100, 200)}).sample_configuration()
+    for proposal in (Proposal(alien), Proposal(some(space, 1)[0], attrs={"x": object()})):
+        with pytest.raises((ValueError, StudyError)):
+            study(space, searcher=Scripted(space, (proposal,)), name="s").run(url)
+    shown = optuna.load_study(study_name="s", storage=url)
+    assert shown.trials == []
+
+
+def test_notes_come_back_alike_from_every_storage(space, tmp_path):
+    script = (Proposal(some(space, 1)[0], attrs={"pair": (1, 2), "by": {3: 4}}),)
+    for url in (None, f"sqlite:///{tmp_path}/s.db"):
+        ran = study(space, searcher=Scripted(space, script)).run(url)
+        assert ran.records[0].attrs == {"pair": [1, 2], "by": {"3": 4}}
+
+
+def test_a_nudge_keeps_the_fidelity_and_forgets_the_parent(space):
+    (a,) = some(space, 1)
+    script = (Proposal(a, fidelity=2, parent=0),) * 12
+    searcher = Scripted(space, script)
+    ran = study(space, Flops(), searcher=searcher, budget=Budget(trials=12), optimize=()).run()
+    assert (ran.records[11].fidelity, ran.records[11].parent) == (2, None)
+    assert ran.records[11].duplicate_of is None
+
+
+def test_a_searcher_that_knows_no_end_is_ended():
+    tiny = ConfigurationSpace({"a": ["x", "y"]})
+    searcher = Scripted(tiny, (Proposal(tiny.sample_configuration()),) * 50)
+    ran = study(tiny, lambda c: 1.0, searcher=searcher).run()
+    assert "no configuration that is not measured" in ran.stopped
+    assert len({r.digest for r in ran.records}) == 2
+
+
+@pytest.mark.slow
+def test_the_dashboard_opens_it(space, tmp_path):
+    url = f"sqlite:///{tmp_path}/s.db"
+    ran = study(space, size_and_error, optimize=[Metric("error"), Metric("accuracy", "max")])
+    ran.run(url)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    tool = Path(sys.executable).with_name("optuna-dashboard")
+    with subprocess.Popen([tool, url, "--host", "127.0.0.1", "--port", str(port)]) as server:
+        try:
+            (listed,) = get(port, "/api/studies")["study_summaries"]
+            shown = get(port, f"/api/studies/{listed['study_id']}")
+        finally:
+            server.terminate()
+    assert listed["study_name"] == ran.name
+    assert [d for d in shown["directions"]] == ["minimize", "maximize"]
+    assert [t["values"] for t in shown["trials"]] == [
+        [r.values["error"], r.values["accuracy"]] for r in ran.records
+    ]
+
+
+def get(port, path):
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+                return json.load(answer)
+        except ConnectionError:
+            pass
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionError):
+                raise
+        assert time.monotonic() < deadline
+        time.sleep(0.2)

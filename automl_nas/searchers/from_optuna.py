@@ -91,6 +91,7 @@ class OptunaSearcher:
     """Keyword arguments of the sampler's class, except `seed`."""
 
     variant: ClassVar[str] = "sampler"
+    variants: ClassVar[tuple[str, ...]] = tuple(_KINDS)
     packages: ClassVar[tuple[str, ...]] = ("ConfigSpace", "optuna")
 
     def __post_init__(self) -> None:

@@ -65,6 +65,7 @@ class SyneTuneSearcher:
     """How many draws, with replacement, compete for being the parent."""
 
     variant: ClassVar[str] = "method"
+    variants: ClassVar[tuple[str, ...]] = _METHODS
     packages: ClassVar[tuple[str, ...]] = ("ConfigSpace", "syne-tune")
 
     def __post_init__(self) -> None:

@@ -56,6 +56,7 @@ class GradientSearcher:
     """Random paths ranked in each round by a sampler that does not learn."""
 
     variant: ClassVar[str] = "sampler"
+    variants: ClassVar[tuple[str, ...]] = ("darts", "drnas", "gdas", "uniform")
     packages: ClassVar[tuple[str, ...]] = ("torch",)
 
     def __post_init__(self) -> None:
