@@ -44,6 +44,13 @@ class Budget:
                 return name
         return None
 
+    def can_end(self, charged: Cost) -> bool:
+        """Whether an evaluation of this cost brings any limit nearer."""
+        if self.trials or self.evaluations or self.seconds:
+            return True
+        flops, simulated = charged.training_flops, charged.simulated_seconds
+        return bool((self.equivalents and flops) or (self.simulated_seconds and simulated))
+
     def share(self, trials: int, cost: Cost, full_training_flops: float | None) -> float:
         """How much of the nearest limit is spent: 0 at the start, 1 at the end."""
         return max(self._shares(trials, cost, full_training_flops).values())

@@ -176,13 +176,12 @@ def _manager(context: Any) -> Iterator[SyncManager]:
 def _pool(context: Any, workers: int) -> Iterator[ProcessPoolExecutor]:
     """Worker processes, which are stopped at once where an error passes."""
     parent = (os.getpid(),)
-    pool = ProcessPoolExecutor(workers, context, initializer=_watch, initargs=parent)
+    pool, passed = ProcessPoolExecutor(workers, context, initializer=_watch, initargs=parent), False
     try:
         yield pool
-    except BaseException:
-        _stop(pool)
-        raise
-    pool.shutdown()
+        passed = True
+    finally:
+        pool.shutdown() if passed else _stop(pool)
 
 
 @contextlib.contextmanager

@@ -242,7 +242,17 @@ class Study:
         finished = self._opened().close(record, curve)
         if finished.failure.startswith(evaluation.WRONG):
             raise MeasurementError(finished.failure.removeprefix(evaluation.WRONG))
+        if finished.status == "complete" and finished.cost.evaluations:
+            self._check_charge(finished)
         return finished
+
+    def _check_charge(self, record: Record) -> None:
+        if not self.budget.can_end(record.cost):
+            raise StudyError(
+                f"study {self.name!r} would never end: objective {self.objective.name!r} reports "
+                "no cost in the units of the budget. Return a Measurement with training_flops or "
+                "simulated_seconds, or budget evaluations."
+            )
 
     def _begin(self) -> None:
         if not self._started:

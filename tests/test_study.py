@@ -150,6 +150,19 @@ def test_simulated_seconds_are_a_budget_of_their_own(space):
     assert sum(r.cost.seconds for r in ran.records) < 10
 
 
+@pytest.mark.parametrize("budget", [Budget(simulated_seconds=9), Budget(equivalents=9)])
+def test_a_budget_that_nothing_is_charged_to_would_never_end(space, budget):
+    @dataclass(frozen=True)
+    class Free(Flops):
+        def __call__(self, configuration, fidelity, trial):
+            return {"error": 1.0, "test_error": 1.0}
+
+    endless = study(space, Free(), budget=budget, optimize=())
+    with pytest.raises(StudyError, match="would never end"):
+        endless.run()
+    assert len(endless.records) == 1
+
+
 def test_a_budget_needs_a_positive_limit():
     with pytest.raises(SettingError, match="needs a limit"):
         Budget()
