@@ -25,7 +25,7 @@ _AXES: dict[Unit, tuple[str, str]] = {
 }
 
 
-_BANDS = 6
+_BANDS = 4
 """Most curves of a panel that are drawn with bands; the table has every interval."""
 
 
