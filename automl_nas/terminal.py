@@ -110,13 +110,13 @@ def stored(storage: str, names: Sequence[str]) -> list[Results]:
     return [found[name] for name in names if name in found]
 
 
-def show(results: Sequence[Results]) -> None:
-    """Prints the summary tables."""
+def show(results: Sequence[Results], *, ranking: bool = True) -> None:
+    """Prints the summary tables, best searcher first when `ranking`."""
     from automl_nas.report import summary
     from automl_nas.report.terminal import tables
 
     console = Console()
     if not console.is_terminal:
         console.width = _FILE_WIDTH
-    for table in tables(summary(results)):
+    for table in tables(summary(results, ranking=ranking)):
         console.print(table)

@@ -18,7 +18,7 @@ import click
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
 
-    from automl_nas import Study
+    from automl_nas import Results, Study
     from automl_nas.images import ImageTask
     from automl_nas.objectives.training import TrainingObjective
     from automl_nas.searchers import GradientSearcher
@@ -167,20 +167,26 @@ def sized(
 )
 @click.option("--searcher", "only", multiple=True, help="Only these; may be given several times.")
 @click.option("--workers", type=click.IntRange(1), help="Processes. [default: one per core]")
+@click.option("--accept", multiple=True, help="A part that may differ from the stored studies'.")
 def command(
     out: str,
     seeds: int | None,
     equivalents: int | None,
     only: tuple[str, ...],
     workers: int | None,
+    accept: tuple[str, ...],
     *,
     quick: bool,
 ) -> None:
     """Compare all searchers on NAS-Bench-201 cells trained on digits; resumes what OUT holds."""
+    from automl_nas.terminal import run_with_progress, stored
+
     given = {"seeds": seeds, "equivalents": equivalents}
     settings = (_QUICK if quick else _DEFAULT) | {k: v for k, v in given.items() if v is not None}
     chosen = _only(studies(**settings), only)
-    _run(chosen, Path(out), workers or os.cpu_count() or 1, ranking=not quick)
+    storage = f"sqlite:///{Path(out) / 'study.db'}"
+    run_with_progress(chosen, storage, workers or os.cpu_count() or 1, accept=accept)
+    _report(stored(storage, [study.name for study in chosen]), Path(out), ranking=not quick)
 
 
 def _only(every: list[Study], names: tuple[str, ...]) -> list[Study]:
@@ -193,14 +199,11 @@ def _only(every: list[Study], names: tuple[str, ...]) -> list[Study]:
     return [study for study in every if not names or study.searcher.name in names]
 
 
-def _run(chosen: list[Study], folder: Path, workers: int, *, ranking: bool) -> None:
+def _report(results: list[Results], folder: Path, *, ranking: bool) -> None:
     from automl_nas import report
-    from automl_nas.terminal import run_with_progress, show, stored
+    from automl_nas.terminal import show
 
-    storage = f"sqlite:///{folder / 'study.db'}"
-    run_with_progress(chosen, storage, workers)
-    results = stored(storage, [study.name for study in chosen])
-    show(results)
+    show(results, ranking=ranking)
     if not ranking:
         click.echo("smoke run, no ranking: too few evaluations and seeds to compare searchers.")
     page = report.write(
