@@ -34,8 +34,8 @@ _DRIFT = {"gdas": 1.25}
 """A path sampler that learns comes to draw dearer operations than the uniform mean: 1.2 times its
 FLOPs over a run of 25 equivalents on digits. Sized with this, it stays within the budget."""
 _ARCHITECTURE_LR = 0.02
-"""Of Adam on architecture logits: DARTS's 3e-4 is meant for 50 epochs of CIFAR-10, more than a hundred times
-the steps that this budget allows."""
+"""Of Adam on architecture logits: DARTS's 3e-4 is meant for 50 epochs of CIFAR-10, more than a
+hundred times the steps that this budget allows."""
 _EVOLUTION = {"population_size": 8, "sample_size": 3}
 """Of every evolution; small enough for a budget of 25."""
 _SETTINGS: dict[str, dict[str, Any]] = {
