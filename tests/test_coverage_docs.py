@@ -50,3 +50,14 @@ def test_the_count_is_right(page):
     total = there + partly + not_yet
     line = f"{total} rows: {there} there, {partly} partly, {not_yet} not yet"
     assert line in page.read_text().splitlines()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_says_what_it_is_and_numbers_its_rows(page):
+    text = page.read_text()
+    title, _, count, *_ = text.splitlines()
+    assert re.match(r"# .+\(arXiv \d{4}\.\d{5}\)|# .+\(no paper\)", title)
+    assert re.fullmatch(r"\d+ rows: \d+ there, \d+ partly, \d+ not yet", count)
+    numbers = [row.split()[0] for row, *_ in rows(page)]
+    assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
+    assert not re.search(r"https?://|(?<![\w.])/(work|tmp|home|root|usr)/", text)

@@ -127,6 +127,17 @@ def test_the_function_takes_as_many_arguments_as_it_names(space):
     assert seen == [(None, number) for number in range(10)]
 
 
+def test_optional_parameters_called_fidelity_and_trial_are_filled(space):
+    seen = []
+
+    def function(configuration, rate=0.1, fidelity=-1, *, trial=None):
+        seen.append((rate, fidelity, trial.number))
+        return 1.0
+
+    study(space, function, budget=Budget(trials=2)).run()
+    assert seen == [(0.1, None, 0), (0.1, None, 1)]
+
+
 @pytest.mark.parametrize(
     ("budget", "reason", "count"),
     [
@@ -277,6 +288,32 @@ def test_an_own_loop_by_ask_and_tell(space, tmp_path):
     again = study(space, budget=Budget(trials=3)).run(url)
     assert essence(own.records) == essence(again.records)
     assert [r.evaluate_seconds for r in again.records] == [1.0] * 3
+
+
+def test_records_are_in_order_of_completion(space, tmp_path):
+    url = f"sqlite:///{tmp_path}/s.db"
+    own = study(space, budget=Budget(trials=2))
+    with own.open(url):
+        first, second = own.ask(), own.ask()
+        own.tell(second, 1.0)
+        own.tell(first, 2.0)
+        assert [record.number for record in own.history().records] == [1, 0]
+    (stored,) = load(url)
+    assert [(record.number, record.order) for record in stored.records] == [(1, 0), (0, 1)]
+
+
+def test_a_continued_trial_knows_its_parents_folder(space, tmp_path):
+    folders = []
+    a, b = some(space, 2)
+    script = (Proposal(a), Proposal(b, parent=0))
+
+    def function(configuration, fidelity, trial):
+        folders.append((trial.folder, trial.parent_folder))
+        return 1.0
+
+    study(space, function, searcher=Scripted(space, script)).run(f"sqlite:///{tmp_path}/s.db")
+    assert folders[0][1] is None
+    assert folders[1][1] == folders[0][0]
 
 
 def test_asking_a_closed_study_is_an_error(space):

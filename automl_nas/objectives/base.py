@@ -68,12 +68,22 @@ class FunctionObjective:
     def __call__(
         self, configuration: Configuration, fidelity: int | None, trial: Trial
     ) -> Returned:
-        """Calls the function with as many arguments as it takes."""
+        """Calls the function with as many arguments as it takes.
+
+        Parameters without a default are filled in order; ones with a default only where they are
+        called `fidelity` or `trial`.
+        """
         arguments: tuple[Any, ...] = (configuration, fidelity, trial)
-        return self.function(*arguments[: _arity(self.function)])
+        required, named = _parameters(self.function)
+        given = {"fidelity": fidelity, "trial": trial}
+        return self.function(*arguments[:required], **{name: given[name] for name in named})
 
 
-def _arity(function: Callable[..., Any]) -> int:
+def _parameters(function: Callable[..., Any]) -> tuple[int, list[str]]:
+    """How many parameters must be filled in order, and which optional ones are meant for us."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = inspect.signature(function).parameters.values()
-    return max(1, min(3, sum(p.kind in kinds and p.default is p.empty for p in parameters)))
+    required = [p.name for p in parameters if p.kind in kinds and p.default is p.empty]
+    optional = [p.name for p in parameters if p.kind is not p.POSITIONAL_ONLY]
+    named = [name for name in optional if name in ("fidelity", "trial") and name not in required]
+    return max(1, min(3, len(required))), named

@@ -36,7 +36,8 @@ class OneShotRecipe:
     architecture_betas: tuple[float, float] = (0.5, 0.999)
     """Adam's decay rates."""
     architecture_weight_decay: float = 1e-3
-    """L2 penalty on the logits. For DrNAS it is the paper's regulariser towards Dirichlet(1)."""
+    """L2 penalty on the logits, as the published codes of DARTS and DrNAS have it (DrNAS's paper
+    penalises the distance of the concentrations from one)."""
     threads: int = 1
     """Torch's intra-operation threads; part of the result, since sums are ordered by them."""
     device: str = "cpu"
