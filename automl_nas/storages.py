@@ -121,6 +121,8 @@ _HINTS = {
     "unable to open": "it cannot be opened: check that its folder exists and is writable",
     "not a database": "the file is not an SQLite database: give another path",
     "no such table": "the file is a database, but not one of Optuna's: give another path",
+    "import db access module": "the database's driver is not installed: for PostgreSQL run "
+    "`pip install 'psycopg[binary]'`",
     "could not connect": "the server does not answer: check host, port and credentials",
     "connection": "the server does not answer: check host, port and credentials",
     "parse": "expected sqlite:///PATH, journal:PATH or another SQLAlchemy URL",
@@ -135,7 +137,9 @@ def translated(url: str | None, *, also: tuple[type[Exception], ...] = ()) -> It
         yield
     except kinds as error:
         text = f"{error} {error.__cause__ or ''}"
-        hint = next((h for word, h in _HINTS.items() if word in text.lower()), str(error))
+        hint = next(
+            (h for word, h in _HINTS.items() if word in text.lower()), str(error).rstrip(".")
+        )
         raise StorageError(f"storage {url!r} cannot be used: {hint}.") from error
 
 
