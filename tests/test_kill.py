@@ -191,6 +191,7 @@ def test_killed_again_and_again(space, tmp_path, killer, scheme):
     assert shown(url) == shown(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["sqlite:///{}.db", "journal:{}.log"])
 def test_giving_up_does_not_depend_on_kills(space, tmp_path, killer, scheme):
     def broken(configuration):

@@ -339,6 +339,7 @@ def test_a_finished_study_costs_nothing_and_a_raised_budget_goes_on(space, tmp_p
     assert essence(more.records) == essence(whole.records)
 
 
+@pytest.mark.slow
 def test_a_killed_study_goes_on_exactly(tmp_path):
     script = tmp_path / "user.py"
     script.write_text(
