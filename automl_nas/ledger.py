@@ -93,7 +93,7 @@ class Ledger:
     def _remember(self, record: Record) -> None:
         self.records.append(record)
         self.total = self.total + record.cost
-        key = (configs.digest(record.configuration), record.fidelity)
+        key = (record.digest, record.fidelity)
         known = self._known.get(key)
         if known is None or (known.cost.evaluations == 0 and record.cost.evaluations):
             self._known[key] = record

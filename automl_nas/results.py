@@ -96,7 +96,7 @@ class Results:
 
     def losses(self, record: Record) -> tuple[float, ...]:
         """The optimised metrics of a complete record, minimised."""
-        return tuple(metric.loss(record.values[metric.name]) for metric in self.optimize)
+        return record.losses(self.optimize)
 
     @property
     def best(self) -> Record:

@@ -7,7 +7,6 @@ A study is created, then signed with its metric names, its ledger format and, la
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -76,8 +75,7 @@ def _sign(
     optimize: tuple[Metric, ...],
     identity: Identity,
 ) -> None:
-    with storages.quiet_optuna(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    with storages.quiet_optuna():
         study = optuna.load_study(study_name=name, storage=storage)
         study.set_metric_names([metric.name for metric in optimize])
     storage.set_study_user_attr(study_id, "format", FORMAT)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from optuna.exceptions import StorageInternalError
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.storages.journal._file import get_lock_file
@@ -144,12 +145,14 @@ def translated(url: str | None, *, also: tuple[type[Exception], ...] = ()) -> It
 
 
 @contextlib.contextmanager
-def quiet_optuna() -> Iterator[None]:
-    """Keeps Optuna's own log lines below warnings from the user's terminal."""
+def quiet_optuna(level: int = logging.WARNING) -> Iterator[None]:
+    """No log lines of Optuna's below `level`, nor its warnings of what it calls experimental."""
     logger = logging.getLogger("optuna")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
+    before = logger.level
+    logger.setLevel(level)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            yield
     finally:
-        logger.setLevel(level)
+        logger.setLevel(before)

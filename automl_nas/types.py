@@ -151,6 +151,10 @@ class Record:
         """Of the configuration (`configs.digest`), worked out once."""
         return configs.digest(self.configuration)
 
+    def losses(self, metrics: Sequence[Metric]) -> tuple[float, ...]:
+        """These metrics of a complete record, each minimised."""
+        return tuple(metric.loss(self.values[metric.name]) for metric in metrics)
+
     @property
     def selectable(self) -> bool:
         """Measured at full fidelity and not a mere audit: may be learned from and chosen."""
@@ -182,7 +186,7 @@ class History:
 
     def losses(self, record: Record) -> tuple[float, ...]:
         """The optimised metrics of a complete record, each minimised."""
-        return tuple(metric.loss(record.values[metric.name]) for metric in self.metrics)
+        return record.losses(self.metrics)
 
     def selectable(self) -> list[Record]:
         """Records that may be learned from and chosen, in order of completion."""

@@ -24,8 +24,8 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import warnings
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -221,19 +221,11 @@ def _lies(history: History) -> list[Record]:
     return [replace(record, status="complete", values=values) for record in pending]
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No "new study" lines and no warnings about what Optuna calls experimental."""
-    import optuna
+def _quiet() -> contextlib.AbstractContextManager[None]:
+    """No "new study" lines, and no warnings from a shadow that nobody sees."""
+    from automl_nas.storages import quiet_optuna
 
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield
-    finally:
-        optuna.logging.set_verbosity(level)
+    return quiet_optuna(logging.ERROR)
 
 
 def _encodings(space: ConfigurationSpace) -> Encodings:
