@@ -115,11 +115,12 @@ def finished(study: Study, storage: BaseStorage, accept: Collection[str] = ()) -
     Raises:
         StudyMismatch: the stored study is another one.
     """
-    signing.check_accept(accept, study.identity())
+    identity = study.identity()
+    signing.check_accept(accept, identity)
     study_id = signing.find(storage, study.name)
     if study_id is None:
         return None
-    changed = signing.changes(storage, study_id, study.name, study.identity(), accept)
+    changed = signing.changes(storage, study_id, study.name, identity, accept)
     stored = results.read(storage, study_id, study.name)
     if changed or len(stored.records) < storage.get_n_trials(study_id):
         return None

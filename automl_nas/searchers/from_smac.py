@@ -65,7 +65,7 @@ class SmacSearcher:
     """Random candidates per fit, among which local search starts."""
 
     variant: ClassVar[str] = "facade"
-    variants: ClassVar[tuple[str, ...]] = tuple(_FACADES)
+    variants: ClassVar[tuple[str, ...]] = _FACADES
     packages: ClassVar[tuple[str, ...]] = ("ConfigSpace", "scikit-learn", "scipy", "smac")
 
     def __post_init__(self) -> None:
