@@ -14,11 +14,21 @@ if TYPE_CHECKING:
     from automl_nas.errors import AutoMLNASError
     from automl_nas.results import Results, load
     from automl_nas.study import Study
-    from automl_nas.types import Fidelity, History, Measurement, Metric, Proposal, Record, Trial
+    from automl_nas.types import (
+        Constraint,
+        Fidelity,
+        History,
+        Measurement,
+        Metric,
+        Proposal,
+        Record,
+        Trial,
+    )
 
 _HOMES = {
     "AutoMLNASError": "automl_nas.errors",
     "Budget": "automl_nas.budget",
+    "Constraint": "automl_nas.types",
     "Fidelity": "automl_nas.types",
     "History": "automl_nas.types",
     "Measurement": "automl_nas.types",
@@ -34,6 +44,7 @@ _HOMES = {
 __all__ = [
     "AutoMLNASError",
     "Budget",
+    "Constraint",
     "Fidelity",
     "History",
     "Measurement",

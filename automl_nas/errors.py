@@ -7,6 +7,7 @@ AutoMLNASError
 │   ├── UnsupportedSpace   a feature of the space that a searcher cannot express
 │   └── SpaceExhausted     every configuration of a finite space has been measured
 ├── UnsupportedObjectives  a searcher cannot optimise this number of metrics
+├── UnsupportedConstraints a searcher would ignore the study's constraints
 ├── StudyError             a study that cannot go on
 │   ├── StudyMismatch      reopened with another space, objective, searcher, seed or version
 │   ├── StudyBusy          another live process is running it
@@ -76,6 +77,18 @@ class UnsupportedObjectives(AutoMLNASError):
     def __init__(self, searcher: str, expected: str, given: int, advice: str) -> None:
         self.searcher, self.given = searcher, given
         super().__init__(f"{searcher} optimises {expected}, got {given}: {advice}")
+
+
+class UnsupportedConstraints(AutoMLNASError):
+    """A searcher would ignore the study's constraints."""
+
+    def __init__(self, searcher: str, metrics: Iterable[str]) -> None:
+        self.searcher = searcher
+        super().__init__(
+            f"{searcher} cannot be told of constraints (on {', '.join(metrics)}): use "
+            "optuna:tpe, optuna:gp, optuna:nsga2, optuna:nsga3, regularized-evolution, "
+            "local-search or random."
+        )
 
 
 class StudyError(AutoMLNASError):

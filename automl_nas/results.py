@@ -22,7 +22,7 @@ from automl_nas import configs, pareto, storages, trials
 from automl_nas.errors import StorageError, StudyError
 from automl_nas.ledger import stored_sessions
 from automl_nas.signing import stored_identity
-from automl_nas.types import Cost, Metric, Record
+from automl_nas.types import Constraint, Cost, Metric, Record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +44,8 @@ class Results:
     """Finished records in order of completion."""
     sessions: tuple[Mapping[str, Any], ...] = ()
     """Provenance of each run: time, versions, git state, host, command."""
+    constraints: tuple[Constraint, ...] = ()
+    """Limits that an answer has to keep."""
     storage: str = ""
     """URL of the storage that holds it; empty: in memory."""
 
@@ -109,7 +111,10 @@ class Results:
             raise StudyError(f"study {self.name!r} optimises several metrics: use front().")
         answers = self.answers()
         if not answers or answers[-1] is None:
-            raise StudyError(f"study {self.name!r} has no complete record at full fidelity yet.")
+            feasible = " that keeps the constraints" if self.constraints else ""
+            raise StudyError(
+                f"study {self.name!r} has no complete record at full fidelity{feasible} yet."
+            )
         return answers[-1]
 
     def answers(self) -> list[Record | None]:
@@ -117,7 +122,8 @@ class Results:
         answer: Record | None = None
         answers = []
         for record in self.records:
-            if record.status == "complete" and record.fidelity is None:
+            measured = record.status == "complete" and record.fidelity is None
+            if measured and record.feasible(self.constraints):
                 keep = answer is not None and not answer.audit and not record.audit
                 if not keep or self.losses(record) < self.losses(answer or record):
                     answer = record
@@ -125,12 +131,16 @@ class Results:
         return answers
 
     def front(self) -> list[Record]:
-        """The non-dominated selectable records, in order of completion, duplicates left out.
+        """The non-dominated feasible records, in order of completion, duplicates left out.
 
         A duplicate of an audit stays: it is the only selectable record of its configuration.
         """
         selectable = {r.number: r for r in self.records if r.selectable}
-        once = [r for r in selectable.values() if r.duplicate_of not in selectable]
+        once = [
+            record
+            for record in selectable.values()
+            if record.duplicate_of not in selectable and record.feasible(self.constraints)
+        ]
         return [once[i] for i in pareto.front([self.losses(r) for r in once])]
 
     def dataframe(self) -> pd.DataFrame:
@@ -189,7 +199,13 @@ def read(storage: Any, study_id: int, name: str) -> Results:
         space=space,
         metrics=tuple(Metric(**metric) for metric in identity["metrics"]),
         optimize=tuple(Metric(**metric) for metric in identity["optimize"]),
+        constraints=tuple(Constraint(**_fields(c)) for c in identity.get("constraints", ())),
         identity=identity,
         records=tuple(sorted(records, key=lambda record: record.order)),
         sessions=tuple(stored_sessions(storage, study_id)),
     )
+
+
+def _fields(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a frozen dataclass as `identity.describe` writes it."""
+    return {name: value for name, value in described.items() if name != "type"}

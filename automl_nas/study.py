@@ -35,7 +35,7 @@ from automl_nas.ledger import Ledger, metrics_to_json
 from automl_nas.objectives.base import FunctionObjective, Objective, Returned
 from automl_nas.proposing import Proposer
 from automl_nas.results import Results
-from automl_nas.types import Cache, History, Metric, Record, Trial
+from automl_nas.types import Cache, Constraint, History, Metric, Record, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +59,7 @@ class Study:
         seed: int = 0,
         name: str | None = None,
         optimize: Sequence[Metric | str] = (),
+        constraints: Sequence[Constraint] = (),
         initial: Sequence[Configuration] = (),
         failures: int = 10,
     ) -> None:
@@ -72,6 +73,7 @@ class Study:
             seed: of proposals, evaluations and everything else.
             name: in the storage; default "<objective>/<searcher>/seed<seed>".
             optimize: metrics (or names of the objective's metrics); default its first.
+            constraints: limits on metrics of the objective; only feasible records are answers.
             initial: configurations to measure before the searcher is asked.
             failures: failed evaluations in a row after which it gives up; run it again, and it goes
                 on for as many.
@@ -84,8 +86,10 @@ class Study:
         """
         configs.check_space(space)
         self.space, self.searcher, self.budget, self.seed = space, searcher, budget, _integer(seed)
-        self.objective = _as_objective(objective, optimize)
+        self.constraints = tuple(constraints)
+        self.objective = _as_objective(objective, optimize, self.constraints)
         self.optimize = _metrics(self.objective, optimize)
+        _metrics(self.objective, [constraint.metric for constraint in self.constraints])
         self.name = name or f"{self.objective.name}/{searcher.name}/seed{seed}"
         self.initial = tuple(_initial(space, i, one) for i, one in enumerate(initial))
         self.failures = failures
@@ -126,6 +130,7 @@ class Study:
             },
             "metrics": metrics_to_json(self.objective.metrics),
             "optimize": metrics_to_json(self.optimize),
+            **self._constraints_as_json(),
             "searcher": {
                 "name": self.searcher.name,
                 "recipe": identity.describe(self.searcher),
@@ -134,6 +139,12 @@ class Study:
             "initial": [configs.to_dict(configuration) for configuration in self.initial],
             "versions": identity.versions(packages),
         }
+
+    def _constraints_as_json(self) -> dict[str, Any]:
+        """Absent where there are none."""
+        if not self.constraints:
+            return {}
+        return {"constraints": [identity.describe(one) for one in self.constraints]}
 
     def run(
         self,
@@ -265,9 +276,16 @@ class Study:
             number=record.number,
             seed=self._evaluation_seed(),
             folder=self._trial_folder(record.number),
-            parent_folder=self._trial_folder(record.parent),
+            parent_folder=self._trial_folder(self._measured_by(record.parent)),
             report=functools.partial(_report, curve),
         )
+
+    def _measured_by(self, number: int | None) -> int | None:
+        """The trial whose evaluation answered this one: only that one has a checkpoint."""
+        for record in self._opened().records if number is not None else ():
+            if record.number == number and record.duplicate_of is not None:
+                return record.duplicate_of
+        return number
 
     def _trial_folder(self, number: int | None) -> Path | None:
         if self._folder is None or number is None:
@@ -294,6 +312,8 @@ class Study:
             records=tuple(ledger.records),
             pending=tuple(ledger.pending),
             cache=self._cache,
+            fidelity=self.objective.fidelity,
+            constraints=self.constraints,
         )
 
     def results(self) -> Results:
@@ -304,6 +324,7 @@ class Study:
             space=self.space,
             metrics=self.objective.metrics,
             optimize=self.optimize,
+            constraints=self.constraints,
             identity=self.identity(),
             records=tuple(ledger.records),
             sessions=tuple(ledger.sessions()),
@@ -330,7 +351,9 @@ class Study:
 
 
 def _as_objective(
-    objective: Objective | Callable[..., Returned], optimize: Sequence[Metric | str]
+    objective: Objective | Callable[..., Returned],
+    optimize: Sequence[Metric | str],
+    constraints: Sequence[Constraint],
 ) -> Objective:
     if isinstance(objective, Objective):
         return objective
@@ -338,8 +361,9 @@ def _as_objective(
         raise StudyError(
             'a plain function needs its metrics: Study(..., optimize=[Metric("error")]).'
         )
-    metrics = tuple(m if isinstance(m, Metric) else Metric(m) for m in optimize)
-    return FunctionObjective(objective, metrics)
+    metrics = [m if isinstance(m, Metric) else Metric(m) for m in optimize]
+    limited = [Metric(c.metric) for c in constraints if c.metric not in {m.name for m in metrics}]
+    return FunctionObjective(objective, (*metrics, *limited))
 
 
 def _metrics(objective: Objective, optimize: Sequence[Metric | str]) -> tuple[Metric, ...]:

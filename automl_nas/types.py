@@ -41,6 +41,30 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Constraint:
+    """A limit that a feasible configuration keeps on one recorded metric."""
+
+    metric: str
+    """Name of a metric, optimised or merely recorded."""
+    at_most: float | None = None
+    """Upper limit, in the metric's own direction and unit."""
+    at_least: float | None = None
+    """Lower limit; exactly one of the two is set."""
+
+    def __post_init__(self) -> None:
+        if (self.at_most is None) == (self.at_least is None):
+            raise SettingError(
+                f"constraint on {self.metric!r}: set one of at_most and at_least, got "
+                f"{self.at_most} and {self.at_least}."
+            )
+
+    def violation(self, values: Mapping[str, float]) -> float:
+        """How far outside the limit, in the metric's unit; zero or less: feasible."""
+        value = values[self.metric]
+        return value - self.at_most if self.at_most is not None else (self.at_least or 0.0) - value
+
+
+@dataclass(frozen=True)
 class Fidelity:
     """How dearly an objective measures: an integer amount of `name`, `full` at most."""
 
@@ -155,6 +179,10 @@ class Record:
         """These metrics of a complete record, each minimised."""
         return tuple(metric.loss(self.values[metric.name]) for metric in metrics)
 
+    def feasible(self, constraints: Sequence[Constraint]) -> bool:
+        """Whether a complete record keeps all of them; a value that is no number keeps none."""
+        return all(constraint.violation(self.values) <= 0 for constraint in constraints)
+
     @property
     def selectable(self) -> bool:
         """Measured at full fidelity and not a mere audit: may be learned from and chosen."""
@@ -183,10 +211,22 @@ class History:
     pending: Sequence[Record] = ()
     """Trials that are being evaluated."""
     cache: Cache = field(default_factory=Cache)
+    fidelity: Fidelity | None = None
+    """What the objective can measure cheaper, if anything."""
+    constraints: tuple[Constraint, ...] = ()
+    """Limits on metrics that an answer has to keep."""
 
     def losses(self, record: Record) -> tuple[float, ...]:
         """The optimised metrics of a complete record, each minimised."""
         return record.losses(self.metrics)
+
+    def violations(self, record: Record) -> tuple[float, ...]:
+        """Of each constraint by a complete record; zero or less: it is kept."""
+        return tuple(constraint.violation(record.values) for constraint in self.constraints)
+
+    def feasible(self, record: Record) -> bool:
+        """Whether a complete record keeps all constraints."""
+        return record.feasible(self.constraints)
 
     def selectable(self) -> list[Record]:
         """Records that may be learned from and chosen, in order of completion."""

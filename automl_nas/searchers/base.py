@@ -25,7 +25,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from ConfigSpace import ConfigurationSpace
 
 from automl_nas import configs, pareto
-from automl_nas.errors import SpaceExhausted, UnsupportedSpace
+from automl_nas.errors import SpaceExhausted, UnsupportedConstraints, UnsupportedSpace
 from automl_nas.types import History, Proposal, Record
 
 
@@ -106,7 +106,36 @@ def refuse_priors(space: ConfigurationSpace, engine: str) -> None:
             )
 
 
+def refuse_constraints(history: History, engine: str) -> None:
+    """Raises UnsupportedConstraints where the study has constraints that `engine` would ignore."""
+    if history.constraints:
+        raise UnsupportedConstraints(engine, [c.metric for c in history.constraints])
+
+
 def best_first(history: History, records: Sequence[Record]) -> list[Record]:
-    """Records from best to worst: by loss, or by non-domination rank and then crowding distance."""
-    losses = [history.losses(record) for record in records]
-    return [records[index] for index in pareto.order(losses)]
+    """Records from best to worst: by loss, or by non-domination rank and then crowding distance.
+
+    Infeasible records come last, the smallest violations first, each violation in units of the
+    largest of its constraint (constrained domination, Deb et al. 2002, section VI).
+    """
+    feasible = [record for record in records if history.feasible(record)]
+    ranked = [feasible[i] for i in pareto.order([history.losses(record) for record in feasible])]
+    return ranked + _least_violating_first(history, [r for r in records if not history.feasible(r)])
+
+
+def _least_violating_first(history: History, records: list[Record]) -> list[Record]:
+    violations = [history.violations(record) for record in records]
+    excess = [[math.inf if math.isnan(v) else max(0.0, v) for v in row] for row in violations]
+    columns = zip(*excess, strict=True)
+    largest = [max((v for v in column if v < math.inf), default=0.0) or 1.0 for column in columns]
+    total = [sum(v / most for v, most in zip(row, largest, strict=True)) for row in excess]
+    return [records[i] for i in sorted(range(len(records)), key=total.__getitem__)]
+
+
+def centres(history: History, records: Sequence[Record]) -> list[Record]:
+    """The feasible records that no other dominates, best first; else the least violating one."""
+    feasible = [record for record in records if history.feasible(record)]
+    if not feasible:
+        return best_first(history, records)[:1]
+    front = [feasible[i] for i in pareto.front([history.losses(record) for record in feasible])]
+    return best_first(history, front)

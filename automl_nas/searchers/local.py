@@ -22,8 +22,8 @@ from typing import ClassVar
 
 from ConfigSpace import Configuration, ConfigurationSpace
 
-from automl_nas import configs, pareto, seeds
-from automl_nas.searchers.base import best_first, measured, require_unmeasured
+from automl_nas import configs, seeds
+from automl_nas.searchers.base import centres, measured, require_unmeasured
 from automl_nas.settings import require_positive
 from automl_nas.types import History, Proposal, Record
 
@@ -71,10 +71,7 @@ class LocalSearcher:
             if record.searcher == self.name and record.attrs.get("restart"):
                 begin = index
         since = [record for record in history.records[begin:] if record.selectable]
-        if not since:
-            return []
-        front = pareto.front([history.losses(record) for record in since])
-        ranked = best_first(history, [since[index] for index in front])
+        ranked = centres(history, since)
         return ranked[:1] if len(history.metrics) == 1 else ranked
 
     def _neighbours(self, history: History, centre: Record) -> list[Configuration]:
