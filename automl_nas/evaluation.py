@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 import reprlib
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from ConfigSpace import Configuration
 
 from automl_nas.errors import MeasurementError
 from automl_nas.types import Cost, Measurement, Metric, Record, Trial
@@ -15,6 +19,7 @@ from automl_nas.types import Cost, Measurement, Metric, Record, Trial
 if TYPE_CHECKING:
     from automl_nas.objectives.base import Objective, Returned
 
+NOTHING = Measurement({})
 WRONG = "MeasurementError: "
 """Starts the failure of a record whose objective broke its contract: the program is wrong."""
 
@@ -74,34 +79,58 @@ def _shown(returned: Any) -> str:
     return reprlib.repr(returned)
 
 
-def evaluate(
-    record: Record, objective: Objective, optimize: tuple[Metric, ...], trial: Trial
-) -> Record:
-    """Calls the objective; an exception makes a failed record."""
+@dataclass(frozen=True)
+class Outcome:
+    """What an evaluation brings back, from this process or another."""
+
+    measurement: Measurement
+    """Empty where it failed before there was any."""
+    failure: str = ""
+    """Why it failed; empty: it did not."""
+    seconds: float = 0.0
+    curve: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    """What the objective reported on the way: step -> metric name -> value."""
+
+
+def attempt(
+    objective: Objective, configuration: Configuration, fidelity: int | None, trial: Trial
+) -> Outcome:
+    """Calls the objective; an exception makes a failed outcome."""
+    curve: dict[int, Mapping[str, float]] = {}
     started = time.perf_counter()
     try:
-        returned = objective(record.configuration, record.fidelity, trial)
+        returned = objective(
+            configuration, fidelity, replace(trial, report=functools.partial(_report, curve))
+        )
     except Exception as error:  # noqa: BLE001 - any failure of a user's objective is a record
         failure = f"{type(error).__name__}: {error}"
-        return finish(record, Measurement({}), failure, time.perf_counter() - started)
-    return judge(record, returned, objective, optimize, time.perf_counter() - started)
+        return Outcome(Measurement({}), failure, time.perf_counter() - started, curve)
+    return replace(judge(returned, objective, time.perf_counter() - started), curve=curve)
 
 
-def judge(
-    record: Record,
-    returned: Returned,
-    objective: Objective,
-    optimize: tuple[Metric, ...],
-    seconds: float,
-) -> Record:
-    """The finished record; values that are not finite and wrong metrics make a failed one."""
+def judge(returned: Returned, objective: Objective, seconds: float) -> Outcome:
+    """What the objective returned, as an outcome; wrong metrics make a failed one."""
     try:
-        measurement = as_measurement(returned, objective)
+        return Outcome(as_measurement(returned, objective), seconds=seconds)
     except MeasurementError as error:
-        return finish(record, Measurement({}), f"{WRONG}{error}", seconds)
-    bad = [m.name for m in optimize if not math.isfinite(measurement.values[m.name])]
-    shown = ", ".join(f"{name} = {measurement.values[name]}" for name in bad)
-    return finish(record, measurement, f"{shown} is not finite" if bad else "", seconds)
+        return Outcome(Measurement({}), f"{WRONG}{error}", seconds)
+
+
+def _report(curve: dict[int, Mapping[str, float]], step: int, values: Mapping[str, float]) -> None:
+    """Keeps a point of the learning curve as plain numbers."""
+    where = f"trial.report({step}, ...) got"
+    point = {name: number(value, f"{where} {name} =") for name, value in values.items()}
+    curve[operator.index(step)] = point
+
+
+def conclude(record: Record, outcome: Outcome, optimize: tuple[Metric, ...]) -> Record:
+    """The finished record; a value to be optimised that is not finite makes a failed one."""
+    measurement, failure = outcome.measurement, outcome.failure
+    if not failure:
+        bad = [m.name for m in optimize if not math.isfinite(measurement.values[m.name])]
+        shown = ", ".join(f"{name} = {measurement.values[name]}" for name in bad)
+        failure = f"{shown} is not finite" if bad else ""
+    return finish(record, measurement, failure, outcome.seconds)
 
 
 def finish(record: Record, measurement: Measurement, failure: str, seconds: float) -> Record:

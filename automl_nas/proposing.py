@@ -6,6 +6,7 @@ import itertools
 import json
 import operator
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,10 @@ from automl_nas.errors import SpaceExhausted, StudyError
 from automl_nas.types import History, Proposal, Record
 
 if TYPE_CHECKING:
-    from automl_nas.ledger import Ledger
     from automl_nas.objectives.base import Objective
     from automl_nas.searchers.base import Searcher
+
+Known = Callable[[Configuration, int | None], Record | None]
 
 INITIAL = "initial"
 """Proposes a study's initial configurations: they do not count as the searcher's own."""
@@ -36,11 +38,18 @@ class Proposer:
     objective: Objective
     initial: tuple[Configuration, ...]
 
-    def propose(self, ledger: Ledger, history: History) -> Record | str:
-        """The next trial, timed and not written yet; or why there is none."""
-        number, started = ledger.next_number(), time.perf_counter()
+    def propose(self, known: Known, history: History, number: int, own: int) -> Record | str:
+        """The next trial, timed and not written yet; or why there is none.
+
+        Args:
+            known: finds the record that measured a configuration at a fidelity.
+            history: what the proposal may depend on.
+            number: of the trial.
+            own: how many trials the study has written itself; an adopted one began with others.
+        """
+        started = time.perf_counter()
         try:
-            proposal = self._ask(ledger, history, number)
+            proposal = self._ask(known, history, number, own)
         except SpaceExhausted as reason:
             return str(reason)
         if proposal is None:
@@ -48,7 +57,7 @@ class Proposer:
         return Record(
             number=number,
             configuration=configs.adopt(history.space, proposal.configuration),
-            searcher=self.searcher.name if number >= len(self.initial) else INITIAL,
+            searcher=self.searcher.name if own >= len(self.initial) else INITIAL,
             fidelity=self._fidelity(proposal),
             parent=proposal.parent,
             attrs=self._notes(proposal),
@@ -58,22 +67,21 @@ class Proposer:
             setup_seconds=proposal.setup_seconds,
         )
 
-    def _ask(self, ledger: Ledger, history: History, number: int) -> Proposal | None:
-        if number < len(self.initial):
-            return Proposal(self.initial[number], attrs={"initial": True})
+    def _ask(self, known: Known, history: History, number: int, own: int) -> Proposal | None:
+        if own < len(self.initial):
+            return Proposal(self.initial[own], attrs={"initial": True})
         proposal = self.searcher.propose(history, number)
-        if proposal is None or not self._stuck(ledger, proposal):
+        if proposal is None or not self._stuck(known, history, proposal):
             return proposal
-        nudged = self._unmeasured_neighbour(ledger, history, proposal, number)
+        nudged = self._unmeasured_neighbour(known, history, proposal, number)
         attrs = {**proposal.attrs, "nudged": True}
         return replace(proposal, configuration=nudged, parent=None, attrs=attrs)
 
-    def _stuck(self, ledger: Ledger, proposal: Proposal) -> bool:
+    def _stuck(self, known: Known, history: History, proposal: Proposal) -> bool:
         """Whether this would be one duplicate too many; audits repeat by right."""
-        known = ledger.known(proposal.configuration, self._fidelity(proposal))
-        if proposal.audit or known is None:
+        if proposal.audit or known(proposal.configuration, self._fidelity(proposal)) is None:
             return False
-        recent = [record for record in ledger.records[-_NUDGE_AFTER:] if not record.audit]
+        recent = [record for record in history.records[-_NUDGE_AFTER:] if not record.audit]
         return len(recent) == _NUDGE_AFTER and all(r.duplicate_of is not None for r in recent)
 
     def _fidelity(self, proposal: Proposal) -> int | None:
@@ -101,7 +109,7 @@ class Proposer:
         return notes
 
     def _unmeasured_neighbour(
-        self, ledger: Ledger, history: History, proposal: Proposal, number: int
+        self, known: Known, history: History, proposal: Proposal, number: int
     ) -> Configuration:
         """A neighbour that has not been measured, else any such configuration.
 
@@ -114,6 +122,6 @@ class Proposer:
         drawn = (configs.sample(history.space, rng) for _ in range(_DRAWS))
         fidelity = self._fidelity(proposal)
         for configuration in itertools.chain(shuffled, drawn):
-            if ledger.known(configuration, fidelity) is None:
+            if known(configuration, fidelity) is None:
                 return configuration
         raise SpaceExhausted(f"{_DRAWS} draws found no configuration that is not measured yet.")

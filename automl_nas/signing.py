@@ -22,6 +22,7 @@ FORMAT = 1
 """Version of the ledger's layout; readers refuse another one."""
 _LEASE = "lease"
 """May be accepted like a part of the identity."""
+_ADOPTED = "adopted"
 _FIXED = "optimize"
 """The part that can never be accepted: Optuna's directions are set once."""
 
@@ -47,12 +48,17 @@ def check_accept(accept: Collection[str], identity: Identity) -> None:
 
 
 def open_study(
-    storage: BaseStorage, name: str, optimize: tuple[Metric, ...], identity: Identity
+    storage: BaseStorage,
+    name: str,
+    optimize: tuple[Metric, ...],
+    identity: Identity,
+    *,
+    adopt: bool = False,
 ) -> int:
     """The id of the study, created and signed where that has not been done.
 
-    Raises:
-        StorageError: another program's study has this name.
+    With `adopt`, a study of another program with these directions is signed too: its trials stay as
+    they are, and their number is kept.
     """
     goals = {"min": StudyDirection.MINIMIZE, "max": StudyDirection.MAXIMIZE}
     directions = [goals[metric.goal] for metric in optimize]
@@ -62,10 +68,20 @@ def open_study(
         with storages.quiet_optuna():
             study_id = storage.create_new_study(directions, name)
     attrs = storage.get_study_user_attrs(study_id)
-    untouched = not set(attrs) - {"format"} and not storage.get_n_trials(study_id)
-    if untouched and storage.get_study_directions(study_id) == directions:
+    trials = storage.get_n_trials(study_id)
+    untouched = not set(attrs) - {"format"} and not trials
+    fits = storage.get_study_directions(study_id) == directions
+    if fits and "identity" not in attrs and (untouched or adopt):
+        if trials:
+            storage.set_study_user_attr(study_id, _ADOPTED, trials)
         _sign(storage, study_id, name, optimize, identity)
     return study_id
+
+
+def adopted(attrs: Mapping[str, Any]) -> int:
+    """How many trials a study had when it was taken over from another program."""
+    count: int = attrs.get(_ADOPTED, 0)
+    return count
 
 
 def _sign(

@@ -5,12 +5,12 @@
     print(study.best.configuration)
 
 Each turn: propose, write the trial, evaluate (or answer a duplicate from the ledger), complete the
-trial. `open`, `ask` and `tell` are the same turn for people who own their loop.
+trial; `run(workers=4)` evaluates four trials at a time. `open`, `ask` and `tell` are the same turn
+for people who own their loop.
 """
 
 from __future__ import annotations
 
-import functools
 import json
 import operator
 import re
@@ -21,29 +21,29 @@ from typing import TYPE_CHECKING, Any
 
 from ConfigSpace import Configuration, ConfigurationSpace
 
-from automl_nas import configs, evaluation, identity, provenance, seeds, storages
+from automl_nas import configs, evaluation, identity, storages
 from automl_nas.budget import Budget
 from automl_nas.errors import (
-    MeasurementError,
     SettingError,
     SpaceError,
     StudyError,
-    TooManyFailures,
     UnknownName,
 )
-from automl_nas.ledger import Ledger, metrics_to_json
+from automl_nas.ledger import Ledger, Terms, metrics_to_json
+from automl_nas.limits import Limits
 from automl_nas.objectives.base import FunctionObjective, Objective, Returned
-from automl_nas.proposing import Proposer
 from automl_nas.results import Results
-from automl_nas.types import Cache, Constraint, History, Metric, Record, Trial
+from automl_nas.running import Run
+from automl_nas.session import Session
+from automl_nas.types import Constraint, History, Metric, Record
 
 if TYPE_CHECKING:
     import pandas as pd
+    from distributed import Client
 
     from automl_nas.searchers.base import Searcher
 
 Callback = Callable[["Study", Record], None]
-Curve = dict[int, Mapping[str, float]]
 
 
 class Study:
@@ -61,7 +61,7 @@ class Study:
         optimize: Sequence[Metric | str] = (),
         constraints: Sequence[Constraint] = (),
         initial: Sequence[Configuration] = (),
-        failures: int = 10,
+        max_failures: int = 10,
     ) -> None:
         """Defines a study; nothing runs and nothing is written yet.
 
@@ -75,8 +75,8 @@ class Study:
             optimize: metrics (or names of the objective's metrics); default its first.
             constraints: limits on metrics of the objective; only feasible records are answers.
             initial: configurations to measure before the searcher is asked.
-            failures: failed evaluations in a row after which it gives up; run it again, and it goes
-                on for as many.
+            max_failures: failed evaluations in a row after which it gives up; run it again, and it
+                goes on for as many.
 
         Raises:
             SpaceError: the space is empty, its choices cannot be stored, or an initial
@@ -92,14 +92,12 @@ class Study:
         _metrics(self.objective, [constraint.metric for constraint in self.constraints])
         self.name = name or f"{self.objective.name}/{searcher.name}/seed{seed}"
         self.initial = tuple(_initial(space, i, one) for i, one in enumerate(initial))
-        self.failures = failures
+        self.max_failures = max_failures
         self.stopped: str | None = None
         self._storage: str | None = None
-        self._ledger: Ledger | None = None
-        self._folder: Path | None = None
-        self._cache = Cache()
-        self._orphans: list[Record] = []
-        self._started = False
+        self._session: Session | None = None
+        self._window: int | None = None
+        self._adopt = False
         self._check()
 
     def _check(self) -> None:
@@ -116,7 +114,7 @@ class Study:
 
     def __getstate__(self) -> dict[str, Any]:
         """A study travels to a worker as it was defined: closed, without what it has run."""
-        return self.__dict__ | {"_ledger": None, "_cache": Cache(), "_orphans": [], "stopped": None}
+        return self.__dict__ | {"_session": None, "stopped": None}
 
     def identity(self) -> dict[str, Any]:
         """What must be equal for a stored study to be this study, as JSON."""
@@ -136,6 +134,7 @@ class Study:
                 "recipe": identity.describe(self.searcher),
             },
             "seed": self.seed,
+            **({"window": self._window} if self._window else {}),
             "initial": [configs.to_dict(configuration) for configuration in self.initial],
             "versions": identity.versions(packages),
         }
@@ -150,6 +149,13 @@ class Study:
         self,
         storage: str | None = None,
         *,
+        workers: int | None = None,
+        client: Client | None = None,
+        resources: Mapping[str, float] | None = None,
+        deterministic: bool = False,
+        shared: bool = False,
+        time_limit: float | None = None,
+        memory_limit: str | None = None,
         accept: Collection[str] = (),
         callbacks: Sequence[Callback] = (),
     ) -> Study:
@@ -157,6 +163,16 @@ class Study:
 
         Args:
             storage: an URL, see `automl_nas.storages`; None keeps the record in memory.
+            workers: evaluates so many trials at a time on a local Dask cluster, or on that of
+                `client`; default there: as many as it has threads. Without both, in this process.
+            client: a `dask.distributed.Client` of any cluster whose workers can import the
+                objective.
+            resources: what an evaluation takes of a Dask worker's resources, such as {"GPU": 1}.
+            deterministic: proposal n learns from the trials 0 ... n - 2 x workers, so that a
+                parallel run can be resumed, and repeated, exactly.
+            shared: lets other processes that say so run the same study at the same time.
+            time_limit: seconds after which an evaluation is ended as failed; takes a worker.
+            memory_limit: of each local worker, such as "4GiB"; takes a worker.
             accept: parts of the identity that may differ from the stored ones, such as
                 "versions"; "lease" takes the study from a process that is gone.
             callbacks: called as callback(study, record) after each record.
@@ -164,71 +180,67 @@ class Study:
         Raises:
             StorageError, StudyMismatch, StudyBusy: the stored study cannot be continued.
             MeasurementError: the objective returned other metrics than it declares.
-            TooManyFailures: it failed `failures` times in a row.
+            TooManyFailures: it failed `max_failures` times in a row.
+            SettingError: settings that do not go together.
         """
-        with self.open(storage, accept=accept):
-            self._stop_failing()
-            while (record := self.ask()) is not None:
-                record = self._turn(record)
-                for callback in callbacks:
-                    callback(self, record)
-                self._stop_failing()
-        return self
+        limits = Limits(workers, client, resources, time_limit, memory_limit)
+        window = limits.window(deterministic=deterministic, shared=shared)
 
-    def _stop_failing(self) -> None:
-        failing = self._opened().failing()
-        if len(failing) >= self.failures:
-            self._opened().give_up()
-            raise TooManyFailures(
-                f"study {self.name!r}: {len(failing)} evaluations in a row failed, the last with "
-                f"{failing[-1].failure}. The records are kept; mend the objective and run again."
-            )
+        def tell(record: Record) -> None:
+            for callback in callbacks:
+                callback(self, record)
+
+        opening = self._opening(storage, Terms(accept, shared, deterministic, self._adopt), window)
+        with opening as session, limits.executor(self.objective, self.space) as executor:
+            Run(session, executor, tell).to_the_end()
+        self.stopped = session.stopped
+        return self
 
     @contextmanager
     def open(self, storage: str | None = None, *, accept: Collection[str] = ()) -> Iterator[Study]:
         """Opens or creates the study's ledger for `ask` and `tell`, and closes it again."""
+        with self._opening(storage, Terms(accept, adopt=self._adopt)):
+            yield self
+
+    @contextmanager
+    def _opening(
+        self,
+        storage: str | None,
+        terms: Terms,
+        window: int | None = None,
+    ) -> Iterator[Session]:
         opened = storages.open_storage(storage)
-        self._storage = storage
+        self._storage, self._window = storage, window
         with storages.translated(storage), ExitStack() as closing:
             closing.callback(opened.remove_session)
-            self._ledger = ledger = Ledger(
-                opened, self.name, self.space, self.optimize, self.identity(), accept=accept
+            ledger = Ledger(
+                opened,
+                self.name,
+                self.space,
+                self.objective.metrics,
+                self.optimize,
+                self.identity(),
+                url=storage,
+                terms=terms,
             )
-            self._folder = _study_folder(storage, self.name)
-            self._cache = Cache(self._folder)
-            self._orphans, self._started = list(ledger.pending), False
+            self._session = Session(self, ledger, _study_folder(storage, self.name), window)
             try:
-                yield self
+                yield self._session
             finally:
                 ledger.release()
 
     def ask(self) -> Record | None:
-        """The next trial, written and waiting for its measurement; None: the study has stopped.
+        """The next trial, written and waiting for its measurement.
+
+        None: the study has stopped, for the reason in `stopped`; or, while that is None, the trials
+        under way may use up the budget and have to be told first.
 
         Raises:
             StudyError: the study is not open.
         """
-        ledger = self._opened()
-        if self._orphans:
-            self._begin()
-            record = self._orphans.pop(0)
-            ledger.reopen(record)
-            return record
-        flops = self.objective.full_training_flops
-        if (limit := self.budget.reached(len(ledger.records), ledger.total, flops)) is not None:
-            self.stopped = f"budget: {limit}"
-            return None
-        proposed = self._propose(ledger)
-        if isinstance(proposed, str):
-            self.stopped = proposed
-            ledger.end(proposed)
-            return None
-        self._begin()
-        return ledger.open(proposed, self._evaluation_seed())
-
-    def _propose(self, ledger: Ledger) -> Record | str:
-        proposer = Proposer(self.searcher, self.objective, self.initial)
-        return proposer.propose(ledger, self.history())
+        record = self._opened().next()
+        self.stopped = self._opened().stopped
+        return record
 
     def tell(self, record: Record, returned: Returned, *, seconds: float = 0.0) -> Record:
         """Completes a trial that was evaluated elsewhere in `seconds`.
@@ -238,87 +250,24 @@ class Study:
                 failed record is kept.
             StudyError: the trial has been told before.
         """
-        judged = evaluation.judge(record, returned, self.objective, self.optimize, seconds)
-        return self._close(judged, {})
+        outcome = evaluation.judge(returned, self.objective, seconds)
+        return self._opened().close(record, outcome)
 
-    def _turn(self, record: Record) -> Record:
-        curve: Curve = {}
-        known = self._opened().known(record.configuration, record.fidelity)
-        if known is not None:
-            return self._close(evaluation.answered(record, known), curve)
-        trial = self._trial(record, curve)
-        return self._close(evaluation.evaluate(record, self.objective, self.optimize, trial), curve)
-
-    def _close(self, record: Record, curve: Curve) -> Record:
-        finished = self._opened().close(record, curve)
-        if finished.failure.startswith(evaluation.WRONG):
-            raise MeasurementError(finished.failure.removeprefix(evaluation.WRONG))
-        if finished.status == "complete" and finished.cost.evaluations:
-            self._check_charge(finished)
-        return finished
-
-    def _check_charge(self, record: Record) -> None:
-        if not self.budget.can_end(record.cost):
-            raise StudyError(
-                f"study {self.name!r} would never end: objective {self.objective.name!r} reports "
-                "no cost in the units of the budget. Return a Measurement with training_flops or "
-                "simulated_seconds, or budget evaluations."
-            )
-
-    def _begin(self) -> None:
-        if not self._started:
-            packages = (*self.searcher.packages, *self.objective.packages)
-            self._opened().begin_session(provenance.session(packages))
-            self._started = True
-
-    def _trial(self, record: Record, curve: Curve) -> Trial:
-        return Trial(
-            number=record.number,
-            seed=self._evaluation_seed(),
-            folder=self._trial_folder(record.number),
-            parent_folder=self._trial_folder(self._measured_by(record.parent)),
-            report=functools.partial(_report, curve),
-        )
-
-    def _measured_by(self, number: int | None) -> int | None:
-        """The trial whose evaluation answered this one: only that one has a checkpoint."""
-        for record in self._opened().records if number is not None else ():
-            if record.number == number and record.duplicate_of is not None:
-                return record.duplicate_of
-        return number
-
-    def _trial_folder(self, number: int | None) -> Path | None:
-        if self._folder is None or number is None:
-            return None
-        return self._folder / f"trial-{number}"
-
-    def _evaluation_seed(self) -> int:
-        return seeds.derive("evaluation", self.seed)
-
-    def _opened(self) -> Ledger:
-        if self._ledger is None:
+    def _opened(self) -> Session:
+        if self._session is None:
             raise StudyError(
                 f"study {self.name!r} is not open: run it, or use `with study.open()`."
             )
-        return self._ledger
+        return self._session
 
     def history(self) -> History:
         """What the searcher may know now."""
-        ledger = self._opened()
-        return History(
-            space=self.space,
-            metrics=self.optimize,
-            seed=self.seed,
-            records=tuple(ledger.records),
-            pending=tuple(ledger.pending),
-            cache=self._cache,
-            fidelity=self.objective.fidelity,
-            constraints=self.constraints,
-        )
+        session = self._opened()
+        return session.history(session.ledger.everything())
 
     def results(self) -> Results:
         """The records with what is needed to read and report them."""
-        ledger = self._opened()
+        ledger = self._opened().ledger
         return Results(
             name=self.name,
             space=self.space,
@@ -334,7 +283,7 @@ class Study:
     @property
     def records(self) -> tuple[Record, ...]:
         """Finished records in order of completion."""
-        return tuple(self._opened().records)
+        return tuple(self._opened().ledger.records)
 
     @property
     def best(self) -> Record:
@@ -398,10 +347,3 @@ def _initial(space: ConfigurationSpace, index: int, given: Configuration) -> Con
         raise SpaceError(
             f"initial[{index}] = {given!r} is not a configuration of the study's space: {error}"
         ) from error
-
-
-def _report(curve: Curve, step: int, values: Mapping[str, float]) -> None:
-    """Keeps a point of the learning curve as plain numbers."""
-    where = f"trial.report({step}, ...) got"
-    point = {name: evaluation.number(value, f"{where} {name} =") for name, value in values.items()}
-    curve[operator.index(step)] = point

@@ -17,6 +17,9 @@ from automl_nas.types import Cost, Metric, Record
 
 PROPOSAL = "proposal"
 MEASUREMENT = "measurement"
+INTERRUPTED = "interrupted"
+DEATHS = "deaths"
+OWNER = "owner"
 
 
 def to_template(
@@ -108,6 +111,7 @@ def to_record(trial: FrozenTrial, space: ConfigurationSpace) -> Record:
         search_flops=proposal["search_flops"],
         ask_seconds=proposal["ask_seconds"],
         setup_seconds=proposal["setup_seconds"],
+        interrupted=attrs.get(INTERRUPTED, 0),
         **fields,
     )
 

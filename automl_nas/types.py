@@ -8,8 +8,9 @@ are the same values minimised, and `Metric.loss` is the only place where a sign 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,8 +60,8 @@ class Constraint:
             )
 
     def violation(self, values: Mapping[str, float]) -> float:
-        """How far outside the limit, in the metric's unit; zero or less: feasible."""
-        value = values[self.metric]
+        """How far outside the limit, in the metric's unit; zero or less: feasible; NaN: unknown."""
+        value = values.get(self.metric, math.nan)
         return value - self.at_most if self.at_most is not None else (self.at_least or 0.0) - value
 
 
@@ -136,6 +137,15 @@ class Cost:
             self.seconds + other.seconds,
         )
 
+    def divided(self, count: int) -> Cost:
+        """The mean of `count` costs that add up to this one; whole evaluations."""
+        return Cost(
+            self.evaluations // count,
+            self.training_flops / count,
+            self.simulated_seconds / count,
+            self.seconds / count,
+        )
+
 
 @dataclass(frozen=True)
 class Record:
@@ -169,6 +179,15 @@ class Record:
     ask_seconds: float = 0.0
     setup_seconds: float = 0.0
     evaluate_seconds: float = 0.0
+    interrupted: int = 0
+    """How often its evaluation was begun again: the study was killed, or a worker died."""
+
+    def unfinished(self) -> Record:
+        """The record as it was while it was being evaluated."""
+        blank = Record(self.number, self.configuration, self.searcher)
+        came = ("status", "values", "cost", "training_flops", "simulated_seconds", "duplicate_of",
+                "order", "failure", "evaluate_seconds")  # fmt: skip
+        return replace(self, **{name: getattr(blank, name) for name in came})
 
     @functools.cached_property
     def digest(self) -> str:

@@ -201,7 +201,7 @@ def test_giving_up_does_not_depend_on_kills(space, tmp_path, killer, scheme):
         return Study(
             space, broken, Everything(space), budget=Budget(trials=9), optimize=[Metric("error")],
             initial=[configs.sample(space, seeds.rng("initial", i)) for i in range(9)],
-            failures=3, name="s",
+            max_failures=3, name="s",
         )  # fmt: skip
 
     for writes in range(6, 16):

@@ -41,11 +41,35 @@ def test_a_reused_pid_is_another_process(stored):
     assert lease.acquire(*stored, "s")["pid"] == os.getpid()
 
 
-def test_another_host_has_to_be_accepted_away(stored):
-    leave(stored, host="elsewhere", pid=1)
+def test_a_process_of_another_host_is_alive_as_long_as_it_beats(stored, monkeypatch):
+    monkeypatch.setattr(lease, "_BEAT", 0.05)
+    other = lease._mine() | {"host": "elsewhere", "pid": 1}
+    leave(stored, **other)
+    heart = lease.Heartbeat(*stored, other)
     with pytest.raises(StudyBusy, match=r"accept=\['lease'\]"):
         lease.acquire(*stored, "s")
     lease.acquire(*stored, "s", force=True)
+    leave(stored, **other)
+    heart.stop()
+    monkeypatch.setattr(lease, "_SILENCE", 0.5)
+    began = time.monotonic()
+    assert lease.acquire(*stored, "s")["pid"] == os.getpid()
+    assert time.monotonic() - began >= 0.5
+
+
+def test_shared_leases_go_together_and_keep_exclusive_ones_out(stored):
+    parent = psutil.Process(os.getppid())
+    process = {"pid": parent.pid, "since": parent.create_time()}
+    other = lease._mine(shared=True) | process
+    stored[0].set_study_user_attr(stored[1], f"lease:{other['token']}", other)
+    mine = lease.acquire(*stored, "s", shared=True)
+    lease.check(*stored, "s", mine)
+    with pytest.raises(StudyBusy, match="is shared by"):
+        lease.acquire(*stored, "s")
+    lease.release(*stored, mine)
+    leave(stored, **process)
+    with pytest.raises(StudyBusy, match="shared=True"):
+        lease.acquire(*stored, "s", shared=True)
 
 
 def test_a_killed_process_that_nobody_waited_for_is_gone(stored):

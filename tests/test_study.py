@@ -242,7 +242,7 @@ def test_failures_are_records_and_the_study_goes_on(space):
             raise RuntimeError("out of cheese")
         return float("nan") if configuration["width"] > 16 else 1.0
 
-    ran = study(space, fragile, budget=Budget(trials=30), failures=30).run()
+    ran = study(space, fragile, budget=Budget(trials=30), max_failures=30).run()
     reasons = {r.failure for r in ran.records}
     assert reasons == {"", "RuntimeError: out of cheese", "error = nan is not finite"}
     assert {r.status for r in ran.records if r.failure} == {"failed"}
@@ -255,7 +255,7 @@ def test_failing_again_and_again_stops_the_study_and_keeps_the_records(space, tm
         raise RuntimeError("no data")
 
     with pytest.raises(TooManyFailures, match="no data"):
-        study(space, broken, failures=3).run(url)
+        study(space, broken, max_failures=3).run(url)
     (stored,) = load(url)
     assert stored.failures == 3
 
