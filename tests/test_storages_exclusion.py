@@ -92,7 +92,7 @@ def test_two_processes_count_with_sqlite(tmp_path):
 
 @pytest.mark.slow
 def test_postgresql(postgres, tmp_path):  # noqa: F811
-    storages.open_storage(postgres.url).remove_session()
+    storages.open_storage(postgres.url).engine.dispose()  # makes the tables
     check_locking(postgres.url)
     check_counting(postgres.url, tmp_path / "count")
 
