@@ -20,6 +20,7 @@ from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
+from automl_nas.database import Database
 from automl_nas.errors import SettingError, StorageError
 from automl_nas.exclusion import exclusive as exclusive
 from automl_nas.journal import open_journal
@@ -87,7 +88,7 @@ def _check_file(path: Path, *, create: bool) -> None:
 def _open_database(url: str) -> RDBStorage:
     sqlite = url.startswith("sqlite")
     arguments = {"connect_args": {"timeout": _LOCK_SECONDS}} if sqlite else {"pool_pre_ping": True}
-    storage = RDBStorage(url, engine_kwargs=arguments)
+    storage = Database(url, engine_kwargs=arguments)
     if sqlite and storage.engine.url.database not in (None, "", ":memory:"):
         event.listen(storage.engine, "connect", _use_wal)
         storage.engine.dispose()
