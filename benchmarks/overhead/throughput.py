@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import sys
 import tempfile
@@ -10,6 +11,7 @@ import time
 
 from optuna.storages._rdb import models
 from optuna.storages._rdb.storage import _create_scoped_session
+from optuna.trial import TrialState
 
 from automl_nas import Budget, Study, load, storages
 from automl_nas.searchers import RandomSearcher
@@ -46,7 +48,20 @@ def copied(source, url):
     with _create_scoped_session(database.scoped_session) as session:
         models.StudyModel.find_or_raise_by_id(made, session)
         for trial in given.get_all_trials(study_id, deepcopy=False):
-            database._get_prepared_new_trial(made, trial, session)
+            running = copy.copy(trial)
+            running.state, running.values, running.datetime_complete = (
+                TrialState.RUNNING,
+                None,
+                None,
+            )
+            row = database._get_prepared_new_trial(made, running, session)
+            row.state, row.datetime_complete = trial.state, trial.datetime_complete
+            kind = models.TrialValueModel.TrialValueType.FINITE
+            session.add(
+                models.TrialValueModel(
+                    trial_id=row.trial_id, objective=0, value=trial.values[0], value_type=kind
+                )
+            )
     database.engine.dispose()
 
 
