@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import warnings
 from collections.abc import Iterator
@@ -15,73 +16,60 @@ from pathlib import Path
 from typing import Any
 
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
-from optuna.storages.journal._file import get_lock_file
+from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
-from automl_nas.errors import StorageError
+from automl_nas.database import Database
+from automl_nas.errors import SettingError, StorageError
+from automl_nas.exclusion import exclusive as exclusive
+from automl_nas.journal import open_journal
+from automl_nas.patience import patient as patient
+from automl_nas.urls import JOURNAL
+from automl_nas.urls import local_path as local_path
 
 _LOCK_SECONDS = 30
 """How long SQLite waits for another writer."""
-_JOURNAL = b'{"op_code":'
-"""How every line of a journal begins."""
-_STALE_SECONDS = 10
-"""A journal's lock without a write for so long was left behind by a killed process."""
 
 
-def local_path(url: str | None) -> Path | None:
-    """The file behind a SQLite or journal URL; None for memory and servers."""
-    for prefix in ("sqlite:///", "journal:"):
-        if url is not None and url.startswith(prefix) and (path := url[len(prefix) :]):
-            return None if path == ":memory:" else Path(path)
-    return None
-
-
-def open_storage(url: str | None, *, create: bool = True) -> BaseStorage:
+def open_storage(
+    url: str | None, *, create: bool = True, group_commit: float | None = None
+) -> BaseStorage:
     """The Optuna storage behind `url`.
 
+    Args:
+        url: see the module; None: in memory.
+        create: whether it may be made; False: it is only read.
+        group_commit: for a journal and a cheap deterministic objective: seconds for which records
+            may wait in memory to be written together (`automl_nas.journal`); 0.5 is a good one.
+
     Raises:
+        SettingError: group commit without a journal, or not for a positive time.
         StorageError: unknown scheme, folder not writable, not a database, locked, or absent
             although `create` is False.
     """
+    _check_group_commit(url, group_commit)
     if url is None:
         return InMemoryStorage()
     path = local_path(url)
     if path is not None:
         _check_file(path, create=create)
     with translated(url, also=(OSError, ImportError, ValueError)):
-        if url.startswith("journal:"):
-            return _open_journal(path, create=create)
+        if url.startswith(JOURNAL):
+            return open_journal(path, create=create, group_commit=group_commit)
         return _open_database(url)
 
 
-def _open_journal(path: Path | None, *, create: bool) -> JournalStorage:
-    if path is None:
-        raise StorageError("storage 'journal:' names no file: expected journal:PATH.")
-    if create:
-        path.touch()
-    _check_journal(path)
-    place = str(path.absolute())  # Optuna waits for ever for a stale link that leads nowhere
-    lock = JournalFileSymlinkLock(place, _STALE_SECONDS)
-    if create:
-        with get_lock_file(lock):
-            _mend(path)
-    return JournalStorage(JournalFileBackend(place, lock))
-
-
-def _check_journal(path: Path) -> None:
-    with path.open("rb") as file:
-        begin = file.read(len(_JOURNAL))
-    if not _JOURNAL.startswith(begin):
-        raise StorageError(f"{path} is not a journal of Optuna's: give another path.")
-
-
-def _mend(path: Path) -> None:
-    """Cuts off the last line where `kill -9` left a part of it: the next one would join it."""
-    with path.open("rb+") as file:
-        file.truncate(file.read().rfind(b"\n") + 1)
+def _check_group_commit(url: str | None, seconds: float | None) -> None:
+    if seconds is None:
+        return
+    if url is None or not url.startswith(JOURNAL):
+        raise SettingError(
+            f"group_commit={seconds} is for journals, got storage {url!r}: use journal:PATH, or "
+            "leave group_commit out."
+        )
+    if not 0 < seconds < math.inf:
+        raise SettingError(f"group_commit must be a positive number of seconds, got {seconds!r}.")
 
 
 def _check_file(path: Path, *, create: bool) -> None:
@@ -100,7 +88,7 @@ def _check_file(path: Path, *, create: bool) -> None:
 def _open_database(url: str) -> RDBStorage:
     sqlite = url.startswith("sqlite")
     arguments = {"connect_args": {"timeout": _LOCK_SECONDS}} if sqlite else {"pool_pre_ping": True}
-    storage = RDBStorage(url, engine_kwargs=arguments)
+    storage = Database(url, engine_kwargs=arguments)
     if sqlite and storage.engine.url.database not in (None, "", ":memory:"):
         event.listen(storage.engine, "connect", _use_wal)
         storage.engine.dispose()

@@ -21,6 +21,7 @@ from automl_nas import (
     Proposal,
     Study,
     configs,
+    journal,
     load,
     proposing,
     report,
@@ -220,7 +221,7 @@ def test_giving_up_does_not_depend_on_kills(space, tmp_path, killer, scheme):
 
 def test_a_lock_left_in_a_folder_is_taken_after_a_while(space, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(storages, "_STALE_SECONDS", 3)
+    monkeypatch.setattr(journal, "_STALE_SECONDS", 3)
     (tmp_path / "runs").mkdir()
     make = lambda: everything(space, ["error"])  # noqa: E731
     make().run("journal:runs/s.log")
