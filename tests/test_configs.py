@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from automl_nas import configs
 from automl_nas.errors import SpaceError, UnsupportedSpace
+from automl_nas.layout import layout
 from automl_nas.testing import SPACES, cell_space, nasty_space, tiny_space
 
 CHOICES = [["a", "b", "c"], [1, 2.5], [True, 2], [None, "x"], [3, 5, 7], ["only"]]
@@ -126,7 +127,7 @@ def test_enumeration_equals_filtering_the_product(space):
     if any(h.size > 8 for h in space.values()):
         return
     names = list(space)
-    options = [configs._finite_choices(space[name]) for name in names]
+    options = [configs._finite_choices(layout(space).slots[name]) for name in names]
     expected = set()
     for combination in itertools.product(*options):
         full = dict(zip(names, combination, strict=True))
