@@ -9,54 +9,11 @@ from hypothesis import strategies as st
 
 from automl_nas import configs
 from automl_nas.errors import SpaceError, UnsupportedSpace
+from automl_nas.layout import layout
 from automl_nas.testing import SPACES, cell_space, nasty_space, tiny_space
+from automl_nas.testing.strategies import spaces
 
-CHOICES = [["a", "b", "c"], [1, 2.5], [True, 2], [None, "x"], [3, 5, 7], ["only"]]
 SEEDS = st.integers(0, 2**31 - 1)
-
-
-@st.composite
-def hyperparameters(draw, name):
-    kind = draw(st.sampled_from(["float", "integer", "categorical", "ordinal", "constant"]))
-    if kind == "constant":
-        return cs.Constant(name, draw(st.sampled_from([1, 2.5, "k"])))
-    if kind in ("categorical", "ordinal"):
-        return cs.Categorical(name, draw(st.sampled_from(CHOICES)), ordered=kind == "ordinal")
-    log = draw(st.booleans())
-    low = draw(st.integers(1, 1000)) * (1e-4 if kind == "float" else 1)
-    high = low + draw(st.integers(1, 1000)) * (1e-3 if kind == "float" else 1)
-    return (cs.Float if kind == "float" else cs.Integer)(name, (low, high), log=log)
-
-
-def default_of(hyperparameter):
-    return configs.native(hyperparameter.default_value)
-
-
-@st.composite
-def spaces(draw):
-    """Chains of conditions on default values, and one forbidden pair."""
-    count = draw(st.integers(2, 6))
-    members = [draw(hyperparameters(f"h{i}")) for i in range(count)]
-    space = cs.ConfigurationSpace()
-    space.add(members)
-    for i in range(1, count):
-        parent = members[draw(st.integers(0, i - 1))]
-        options = configs.choices(parent)
-        if options is not None and draw(st.booleans()):
-            # ConfigSpace contradicts itself about "not equal" to an inactive parent.
-            kinds = [cs.EqualsCondition, cs.NotEqualsCondition]
-            kind = draw(st.sampled_from(kinds[: 1 if space.parents_of[parent.name] else 2]))
-            space.add(kind(members[i], parent, parent.default_value))
-    first, second = members[0], members[1]
-    if configs.choices(first) and configs.choices(second) and second.size > 1:
-        worse = [c for c in configs.choices(second) if c != default_of(second)]
-        space.add(
-            cs.ForbiddenAndConjunction(
-                cs.ForbiddenEqualsClause(first, first.default_value),
-                cs.ForbiddenEqualsClause(second, worse[0]),
-            )
-        )
-    return space
 
 
 @settings(max_examples=60, deadline=None)
@@ -126,7 +83,7 @@ def test_enumeration_equals_filtering_the_product(space):
     if any(h.size > 8 for h in space.values()):
         return
     names = list(space)
-    options = [configs._finite_choices(space[name]) for name in names]
+    options = [configs._finite_choices(layout(space).slots[name]) for name in names]
     expected = set()
     for combination in itertools.product(*options):
         full = dict(zip(names, combination, strict=True))

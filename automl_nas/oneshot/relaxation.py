@@ -17,11 +17,11 @@ from typing import Any
 
 import torch
 from ConfigSpace import Configuration, ConfigurationSpace
-from ConfigSpace.forbidden import ForbiddenClause, ForbiddenConjunction
 from torch import nn
 
 from automl_nas import configs
 from automl_nas.errors import SpaceError
+from automl_nas.layout import clause_names
 from automl_nas.oneshot.samplers import Sampler
 from automl_nas.supernet.mixture import Weights, relaxable
 
@@ -104,20 +104,12 @@ def _ranked(
 def _seen_by_clauses(space: ConfigurationSpace) -> set[str]:
     """Hyperparameters of forbidden clauses and whatever their activity depends on."""
     found: set[str] = set()
-    stack = [name for clause in space.forbidden_clauses for name in _names(clause)]
+    stack = [name for clause in space.forbidden_clauses for name in clause_names(clause)]
     while stack:
         if (name := stack.pop()) not in found:
             found.add(name)
             stack += [parent.name for parent in space.parents_of[name]]
     return found
-
-
-def _names(clause: Any) -> list[str]:
-    if isinstance(clause, ForbiddenConjunction):
-        return [name for component in clause.components for name in _names(component)]
-    if isinstance(clause, ForbiddenClause):
-        return [clause.hyperparameter.name]
-    return [clause.left.name, clause.right.name]
 
 
 def _cheapest_first(losses: Sequence[Sequence[float]]) -> Iterator[tuple[int, ...]]:

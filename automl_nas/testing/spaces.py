@@ -1,4 +1,4 @@
-"""Three small spaces that between them have every feature of ConfigSpace but priors."""
+"""Three small spaces that between them have most features of ConfigSpace but priors."""
 
 from __future__ import annotations
 
