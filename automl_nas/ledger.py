@@ -73,7 +73,10 @@ class View:
 
 
 class Ledger:
-    """The records of one study in an Optuna storage, mirrored in memory."""
+    """The records of one study in an Optuna storage, mirrored in memory.
+
+    `sessions` is the provenance of each run so far.
+    """
 
     def __init__(
         self,
@@ -111,6 +114,7 @@ class Ledger:
         with contextlib.ExitStack() as undo:
             undo.callback(self.release)
             self._gave_up: int = self._attrs().get(_GAVE_UP, 0)
+            self.sessions = stored_sessions(storage, self._study_id)
             if url:
                 self._beat = lease.Heartbeat(storage, self._study_id, self._lease)
             self._adopted = signing.adopted(self._attrs())
@@ -129,7 +133,7 @@ class Ledger:
         if not self._terms.shared:
             yield
             return
-        with storages.exclusive(self._storage, self._url, f"{self.name}:{what}"):
+        with storages.held(self._storage, self._url, f"{self.name}:{what}"):
             yield
 
     @contextlib.contextmanager
@@ -251,10 +255,9 @@ class Ledger:
         if self._session is not None:
             return
         self._check_lease()
-        self._session = len(self.sessions())
-        self._storage.set_study_user_attr(
-            self._study_id, f"session:{self._session}", dict(provenance())
-        )
+        self._session, note = len(self.sessions), dict(provenance())
+        self._storage.set_study_user_attr(self._study_id, f"session:{self._session}", note)
+        self.sessions.append(note)
 
     def open(self, record: Record, seed: int, snapshot: int) -> Record:
         """Writes a trial before its evaluation; returns it under its number.
@@ -348,10 +351,6 @@ class Ledger:
         if not self._pending and self._attrs().get(_ENDED) != note:
             self._check_lease()
             self._storage.set_study_user_attr(self._study_id, _ENDED, note)
-
-    def sessions(self) -> list[dict[str, Any]]:
-        """Provenance of each run so far."""
-        return stored_sessions(self._storage, self._study_id)
 
     def release(self) -> None:
         """Lets another process run the study."""

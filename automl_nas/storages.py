@@ -10,6 +10,8 @@ import contextlib
 import logging
 import math
 import os
+import sys
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +32,10 @@ from automl_nas.urls import local_path as local_path
 
 _LOCK_SECONDS = 30
 """How long SQLite waits for another writer."""
+_SERVER_SECONDS = 60
+"""How long a server that has gone away is waited for."""
+_TURN_SECONDS = 3600
+"""How long another process may take to propose."""
 
 
 def open_storage(
@@ -83,6 +89,46 @@ def _check_file(path: Path, *, create: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"cannot create folder {path.parent}: {error.strerror}.") from error
+
+
+def close(storage: BaseStorage) -> None:
+    """Writes what waits to be written and gives connections back."""
+    storage.remove_session()
+    if (engine := getattr(storage, "engine", None)) is not None:
+        engine.dispose()
+
+
+@contextlib.contextmanager
+def held(storage: BaseStorage, url: str | None, key: str) -> Iterator[None]:
+    """`exclusive`, waiting for a server that goes away.
+
+    A lock that the server loses inside the block is not missed: what the block has written is each
+    whole in itself.
+    """
+    lock = _taken(storage, url, key)
+    try:
+        yield
+    except BaseException:
+        lock.__exit__(*sys.exc_info())
+        raise
+    with contextlib.suppress(StorageError):
+        lock.__exit__(None, None, None)
+
+
+def _taken(
+    storage: BaseStorage, url: str | None, key: str
+) -> contextlib.AbstractContextManager[None]:
+    deadline = time.monotonic() + _SERVER_SECONDS
+    while True:
+        lock = exclusive(storage, url, key, _TURN_SECONDS)
+        try:
+            lock.__enter__()
+        except StorageError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+        else:
+            return lock
 
 
 def _open_database(url: str) -> RDBStorage:

@@ -156,6 +156,7 @@ class Study:
         shared: bool = False,
         time_limit: float | None = None,
         memory_limit: str | None = None,
+        group_commit: float | None = None,
         accept: Collection[str] = (),
         callbacks: Sequence[Callback] = (),
     ) -> Study:
@@ -173,6 +174,9 @@ class Study:
             shared: lets other processes that say so run the same study at the same time.
             time_limit: seconds after which an evaluation is ended as failed; takes a worker.
             memory_limit: of each local worker, such as "4GiB"; takes a worker.
+            group_commit: seconds for which records of a journal may wait to be written together
+                (0.5 is a good one), where the objective is cheap and deterministic: what a kill
+                loses is measured again.
             accept: parts of the identity that may differ from the stored ones, such as
                 "versions"; "lease" takes the study from a process that is gone.
             callbacks: called as callback(study, record) after each record.
@@ -190,7 +194,9 @@ class Study:
             for callback in callbacks:
                 callback(self, record)
 
-        opening = self._opening(storage, Terms(accept, shared, deterministic, self._adopt), window)
+        opening = self._opening(
+            storage, Terms(accept, shared, deterministic, self._adopt), window, group_commit
+        )
         with opening as session, limits.executor(self.objective, self.space) as executor:
             Run(session, executor, tell).to_the_end()
         self.stopped = session.stopped
@@ -208,11 +214,12 @@ class Study:
         storage: str | None,
         terms: Terms,
         window: int | None = None,
+        group_commit: float | None = None,
     ) -> Iterator[Session]:
-        opened = storages.open_storage(storage)
+        opened = storages.patient(storages.open_storage(storage, group_commit=group_commit))
         self._storage, self._window = storage, window
         with storages.translated(storage), ExitStack() as closing:
-            closing.callback(opened.remove_session)
+            closing.callback(storages.close, opened)
             ledger = Ledger(
                 opened,
                 self.name,
@@ -276,7 +283,7 @@ class Study:
             constraints=self.constraints,
             identity=self.identity(),
             records=tuple(ledger.records),
-            sessions=tuple(ledger.sessions()),
+            sessions=tuple(ledger.sessions),
             storage=self._storage or "",
         )
 

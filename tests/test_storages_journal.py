@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import subprocess
 import sys
@@ -25,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 MINIMIZE = [StudyDirection.MINIMIZE]
 SCRIPT = """
 import os, signal, sys, time
-from tests.test_storages_journal import grouped, study
+from tests.test_storages_journal import study
 url, how = sys.argv[1:]
 def react(_study, record):
     if how == "kill" and record.number == 400:
@@ -34,14 +33,8 @@ def react(_study, record):
         sys.stdout.write("running\\n")
         sys.stdout.flush()
         time.sleep(60)
-grouped(0.05 if how == "kill" else 0.5)
-study().run(url, callbacks=[react])
+study().run(url, group_commit=0.05 if how == "kill" else 0.5, callbacks=[react])
 """
-
-
-def grouped(seconds):
-    """What `Study.run(url, group_commit=seconds)` does."""
-    storages.open_storage = functools.partial(storages.open_storage, group_commit=seconds)
 
 
 def loss(configuration):
@@ -88,47 +81,39 @@ def lines(path):
     return path.read_bytes().count(b"\n")
 
 
-def test_killed_and_run_again_it_is_the_uninterrupted_run(url, monkeypatch):
+def test_killed_and_run_again_it_is_the_uninterrupted_run(url):
     with start(url, "kill") as process:
         assert process.wait(120) == -9
     (prefix,) = load(url)
-    monkeypatch.setattr(storages, "open_storage", storages.open_storage)
     whole = study().run()
-    assert 0 < len(prefix.records) <= 400
+    assert 0 < len(prefix.records) <= 401
     assert shown(prefix.records) == shown(whole.records)[: len(prefix.records)]
-    grouped(0.05)
-    again = study().run(url)
+    again = study().run(url, group_commit=0.05)
     assert shown(again.records) == shown(whole.records)
     assert shown(load(url)[0].records) == shown(whole.records)
 
 
-def test_another_process_is_refused(url, monkeypatch):
-    monkeypatch.setattr(storages, "open_storage", storages.open_storage)
+def test_another_process_is_refused(url):
     with start(url, "sleep") as first:
         assert first.stdout.readline() == "running\n"
         with start(url, "run") as second:
             assert "StudyBusy" in second.communicate(timeout=60)[1]
         first.kill()
-    grouped(0.05)
-    assert len(study().run(url).records) == 500
+    assert len(study().run(url, group_commit=0.05).records) == 500
 
 
-def test_a_reader_sees_a_prefix(url, monkeypatch):
-    monkeypatch.setattr(storages, "open_storage", storages.open_storage)
-    plain = storages.open_storage
-    grouped(60)
+def test_a_reader_sees_a_prefix(url):
     seen = []
 
     def react(s, record):
         if record.number in (5, 30):
-            monkeypatch.setattr(storages, "open_storage", plain)
             (read,) = load(url)
             seen.append(len(read.records))
             assert shown(read.records) == shown(s.records)[: len(read.records)]
             if record.number == 5:
-                s._ledger._storage.remove_session()
+                s._session.ledger._storage.remove_session()
 
-    assert len(study(40).run(url, callbacks=[react]).records) == 40
+    assert len(study(40).run(url, group_commit=60, callbacks=[react]).records) == 40
     assert seen == [0, 6]
     assert len(load(url)[0].records) == 40
 
@@ -218,10 +203,8 @@ def test_two_readers_of_one_buffer_see_the_same(url):
     assert len(other.get_all_trials(study_id)) == len(one.get_all_trials(study_id)) == 1
 
 
-def test_optuna_reads_what_was_written_in_groups(url, path, monkeypatch):
-    monkeypatch.setattr(storages, "open_storage", storages.open_storage)
-    grouped(0.05)
-    study(20).run(url)
+def test_optuna_reads_what_was_written_in_groups(url, path):
+    study(20).run(url, group_commit=0.05)
     storage = JournalStorage(JournalFileBackend(str(path)))
     assert len(optuna.load_study(study_name="s", storage=storage).trials) == 20
 
