@@ -7,7 +7,8 @@ import pytest
 
 from automl_nas import configs, pareto
 from automl_nas.errors import UnknownName, UnsupportedObjectives, UnsupportedSpace
-from automl_nas.searchers.from_syne_tune import SyneTuneSearcher, corrected_priority
+from automl_nas.searchers.from_syne_tune import SyneTuneSearcher
+from automl_nas.searchers.syne_tune_engines import corrected_priority
 from automl_nas.testing import SearcherContract, cell_space, drive, nasty_space
 from automl_nas.types import Metric
 
