@@ -16,19 +16,19 @@
     asha-cqr, bohb
     moasha, moasha-shipped  several   known           the ranks, but for `shipped`
 
-Failures: no method of Syne Tune 0.16 learns from one (`on_trial_error` does nothing, a failed trial
-stays pending in BoTorch and EHVI for ever), so failed records are not told; in halving the trial
-ends. Settings are the engine's own keyword arguments, with its defaults: `tpe` draws at random until
-15 % of the records outnumber the hyperparameters, unless `num_min_data_points` says otherwise;
-`botorch` and `ehvi` fit 200 records drawn at random where there are more, and pending ones are then
-ignored, as are all beyond four (EHVI sums over their subsets).
+Failures: no method of Syne Tune 0.16 learns from one (`on_trial_error` does nothing, a failed
+trial stays pending in BoTorch and EHVI for ever), so failed records are not told; in halving the
+trial ends. Settings are the engine's own keyword arguments, with its defaults: `tpe` draws at
+random until 15 % of the records outnumber the hyperparameters; `botorch` and `ehvi` fit 200 records
+drawn at random where there are more, and pending ones are then ignored, as are all beyond four
+(EHVI sums over their subsets).
 
-Syne Tune ignores its own seed in places, so every proposal happens under global generators seeded by
-(study seed, number), torch's too, on one thread. It has no conditions: it sees flat genomes
-(`automl_nas.searchers.flat`), choices as indices. A forbidden suggestion is followed by another from
-the same engine; after ten (bore, botorch, ehvi) or a hundred the proposal is a random legal
-configuration with `attrs["fallback"]`, as it is where BoTorch could not fit. BoTorchSearcher also
-swallows a Ctrl-C during the fit.
+Syne Tune ignores its own seed in places, so every proposal happens under global generators seeded
+by (study seed, number), torch's too, on one thread. It has no conditions: it sees flat genomes
+(`automl_nas.searchers.flat`), choices as indices. A forbidden suggestion is followed by another
+from the same engine; after ten (botorch, ehvi), 500 (bore) or a hundred the proposal is random,
+with `attrs["fallback"]`, which also marks what BoTorch drew at random as it could
+not fit. (BoTorchSearcher swallows whatever happens during the fit, Ctrl-C included.)
 Source: Salinas et al. 2022, "Syne Tune", AutoML; Real et al. 2019, AAAI; Falkner et al. 2018, ICML
 (KDE); Tiao et al. 2021, ICML (BORE); Salinas et al. 2023, ICML (CQR); Daulton et al. 2020, NeurIPS
 (EHVI); Salinas et al. 2021, "A multi-objective perspective on jointly tuning hardware and
@@ -38,7 +38,9 @@ hyperparameters", NAS workshop at ICLR (multi-objective evolution).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+import operator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -142,9 +144,9 @@ class SyneTuneSearcher:
         halving = HALVING if self._halves else ()
         syne_tune_engines.check_settings(self._inner, self._own, self.name, also=halving)
         with syne_tune_engines.sealed(self._inner, 0, self._own):
-            self._build(0, self._coding.domains(), told=0)
+            self._build(0)
 
-    @property
+    @functools.cached_property
     def _coding(self) -> Coding:
         return Coding(self.space, self._kind.unit)
 
@@ -166,7 +168,7 @@ class SyneTuneSearcher:
             if self._halves:
                 return self._halve(history, number, seed)
             engine = self._told_engine(history, seed)
-            proposal = self._legal(engine.suggest, history, number)
+            proposal = self._legal(self._suggestions(engine), history, number)
         if syne_tune_engines.fell_back(self.method, engine):
             return replace(proposal, attrs={**proposal.attrs, "fallback": True})
         return proposal
@@ -186,52 +188,51 @@ class SyneTuneSearcher:
 
     def _told_engine(self, history: History, seed: int) -> Any:
         """A new engine that knows what the record knows."""
-        records = history.selectable() if self._kind.learns else []
-        if self._evolves:
+        engine = self._build(seed)
+        if self._kind.learns:
+            told = self._known(history, engine)
             # One more than the population: Syne Tune scores before it drops the oldest member.
-            records = records[-self._own["population_size"] - 1 :]
-        pending: Sequence[Record] = ()
-        if self._kind.package == "botorch":
-            pending = [r for r in history.pending if r.fidelity is None and not r.audit][-_PENDING:]
-        engine = self._build(seed, self._coding.domains(), told=len(records))
-        known = self._known(history, engine, [*records, *pending])
-        losses = [history.losses(record) for record in records]
-        split = len(records)
-        syne_tune_engines.tell(self.method, engine, known[:split], losses, known[split:])
+            last = self._own["population_size"] + 1 if self._evolves else len(told)
+            pending = self._pending(history, engine)
+            syne_tune_engines.tell(self.method, engine, told[max(0, len(told) - last) :], pending)
         return engine
 
-    def _build(self, seed: int, domains: dict[str, Any], *, told: int) -> Any:
-        engine = syne_tune_engines.build(self._inner, domains, seed, self._own, told=told)
-        if self._inner == "bore" and self.space.forbidden_clauses:
-            syne_tune_engines.legal_candidates(engine, self._is_legal, KINDS["random"].attempts)
-        return engine
+    def _build(self, seed: int) -> Any:
+        domains = self._coding.domains
+        return syne_tune_engines.build(self._inner, domains, seed, self._own)
 
-    def _is_legal(self, encoded: Mapping[str, Any]) -> bool:
-        genes = self._coding.decode(encoded)
-        return configs.legal(self.space, flat.express(self.space, genes)) is not None
+    def _known(self, history: History, engine: Any) -> list[Told]:
+        """The selectable records in the engine's terms, remembered between proposals."""
+        slot, records = f"{self.name}:known", list(history.records)
+        metrics, old, told = history.cache.memory.get(slot, (None, [], []))
+        same = len(old) <= len(records) and all(map(operator.is_, old, records))
+        if metrics != history.metrics or not same:
+            old, told = [], []
+        fresh = [record for record in records[len(old) :] if record.selectable]
+        new = [self._translated(engine, r, history.losses(r)) for r in fresh]
+        found: list[Told] = [*told, *new]
+        history.cache.memory[slot] = history.metrics, records, found
+        return found
 
-    def _known(self, history: History, engine: Any, records: Sequence[Record]) -> list[Told]:
-        """The records in the engine's terms, remembered from one proposal to the next."""
-        slot = f"{self.name}:known"
-        old: dict[int, tuple[Record, Told]] = history.cache.memory.get(slot, {})
-        new: dict[int, tuple[Record, Told]] = {}
-        for record in records:
-            entry = old.get(id(record))
-            if entry is None or entry[0] is not record:
-                entry = record, self._translated(engine, record)
-            new[id(record)] = entry
-        history.cache.memory[slot] = new
-        return [new[id(record)][1] for record in records]
+    def _pending(self, history: History, engine: Any) -> list[Told]:
+        """The youngest trials under way, for the engines that know of them."""
+        if self._kind.package != "botorch":
+            return []
+        pending = [r for r in history.pending if r.fidelity is None and not r.audit]
+        return [self._translated(engine, record, ()) for record in pending[-_PENDING:]]
 
-    def _translated(self, engine: Any, record: Record) -> Told:
+    def _translated(self, engine: Any, record: Record, losses: tuple[float, ...]) -> Told:
         encoded = self._coding.encode(flat.genome(self.space, record))
         made = syne_tune_engines.feature(self.method, engine, encoded)
-        return Told(record.number, encoded, made)
+        return Told(record.number, encoded, made, losses)
 
-    def _legal(self, suggest: Callable[[], Any], history: History, number: int) -> Proposal:
+    def _suggestions(self, engine: Any) -> Iterator[Any]:
+        return syne_tune_engines.suggestions(self._inner, engine)
+
+    def _legal(self, suggestions: Iterator[Any], history: History, number: int) -> Proposal:
         """The first suggestion that no forbidden clause rules out, else a random one."""
-        for _ in range(self._kind.attempts):
-            genes = self._coding.decode(suggest())
+        for encoded in itertools.islice(suggestions, self._kind.attempts):
+            genes = self._coding.decode(encoded)
             configuration = configs.legal(self.space, flat.express(self.space, genes))
             if configuration is not None:
                 kept = {**genes, **configs.to_dict(configuration)}
@@ -251,7 +252,6 @@ class SyneTuneSearcher:
                 kept = {k: v for k, v in record.attrs.items() if k == flat.KEY}
                 return Proposal(configuration, known.after(record), record.number, kept)
         amount = known.first(number, history)
-        make = functools.partial(self._build, domains=self._coding.domains(), told=0)
-        suggest = syne_tune_asha.suggester(known, history, seed, make)
-        proposal = self._legal(suggest, history, number)
+        suggest = syne_tune_asha.suggester(known, history, seed, self._build)
+        proposal = self._legal(iter(suggest, None), history, number)
         return Proposal(proposal.configuration, amount, attrs=proposal.attrs)

@@ -1,12 +1,12 @@
 """Syne Tune's asynchronous successive halving, as shipped, as a function of the record.
 
-Syne Tune 0.16 has the stopping variant only: a trial reports at a rung, and the scheduler lets it go
-on or stops it, at once and for good. So a rung is a record, a trial a chain of records linked by
-`parent`, and the scheduler's decisions are replayed from the records in order of completion. A trial
-that may go on is proposed next, first come, first served, at the next rung; otherwise a new one is
-suggested at the first. Draws are seeded: a trial's bracket by the number of its first record, a
-suggestion by its own number. Decisions depend on earlier records only; the scheduler that made them
-is kept in `history.cache.memory` and told of new records.
+Syne Tune 0.16 has the stopping variant only: a trial reports at a rung, and the scheduler lets it
+go on or stops it, at once and for good. So a rung is a record, a trial a chain of records linked by
+`parent`, and the decisions are replayed from the records in order of completion. A trial that may
+go on is proposed next, first come, first served, at the next rung; otherwise a new one is suggested
+at the first. Draws are seeded: a trial's bracket by the number of its first record, a suggestion by
+its own number. Decisions depend on earlier records only; the scheduler that made them is kept in
+`history.cache.memory` and told of new records.
 
 As shipped means: rungs counted with a float logarithm (243 with factor 3 lacks a rung, but it is
 the last one, where nothing is decided); a trial that comes first to a rung always goes on; nothing
@@ -167,12 +167,8 @@ def _scheduler(
     names, priority = [str(i) for i in range(metrics)], syne_tune_engines.priority(method)
     try:
         if method.startswith("moasha"):
-            return MOASHA(
-                coding.domains(), metrics=names, multiobjective_priority=priority, **common
-            )
-        return AsynchronousSuccessiveHalving(
-            coding.domains(), metric="0", searcher=_Deaf(), **common
-        )
+            return MOASHA(coding.domains, metrics=names, multiobjective_priority=priority, **common)
+        return AsynchronousSuccessiveHalving(coding.domains, metric="0", searcher=_Deaf(), **common)
     except AssertionError as error:
         raise SettingError(f"{searcher} refuses {halving} with {full} in full: {error}") from error
 
@@ -192,7 +188,7 @@ def suggester(
     if len(history.metrics) > 1:
         return lambda: known.scheduler.suggest().config
     outer = LastValueMultiFidelitySearcher(
-        known.coding.domains(),
+        known.coding.domains,
         random_seed=seed,
         searcher=lambda *, random_seed, **_: make(random_seed),
     )

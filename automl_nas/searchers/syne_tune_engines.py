@@ -11,7 +11,8 @@ is put right here, or refused:
   with torch's default type double, without which BoTorch refuses the mixture of types.
 - The KDE ignores logarithms, shifts integers and leaves their bounds: it sees numbers and ordinals
   on the unit interval. Choices would be lost to rounding from 49 on: positions are nudged by 1e-9.
-- BORE's trees run on one thread, so that the machine's cores do not decide.
+- BORE and CQR run on one thread, so that the machine's cores do not decide; after a forbidden
+  suggestion comes the next best of its candidates.
 - Settings that fail or do the opposite are refused: `SettingError` says which and why.
 Source: see `automl_nas.searchers.from_syne_tune`.
 """
@@ -19,10 +20,12 @@ Source: see `automl_nas.searchers.from_syne_tune`.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import importlib.util
 import inspect
 import logging
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -62,7 +65,11 @@ class Kind(NamedTuple):
     """Forbidden suggestions in a row after which the proposal is a random legal configuration."""
 
 
-_BOTORCH = {"package": "botorch", "module_of_package": "botorch", "attempts": 10}
+_BOTORCH: dict[str, Any] = {
+    "package": "botorch",
+    "module_of_package": "botorch",
+    "attempts": 10,
+}
 _MO_REA = ("multiobjective", "MultiObjectiveRegularizedEvolution", "any")
 _EHVI = (
     "multiobjective.expected_hyper_volume_improvement",
@@ -79,7 +86,7 @@ KINDS: dict[str, Kind] = {
         "Bore",
         package="xgboost",
         module_of_package="xgboost",
-        attempts=10,
+        attempts=500,
     ),
     "cqr": Kind(
         "searchers.conformal.conformal_quantile_regression_searcher",
@@ -121,8 +128,7 @@ def check_settings(
 ) -> None:
     """Raises UnknownName for a setting that the engine has not, SettingError for a broken one.
 
-    Args:
-        also: names that are known, too, for the error message.
+    `also` are names that are known, too, for the error message.
     """
     for name in settings:
         if name not in (known := known_settings(method)):
@@ -156,6 +162,8 @@ def sealed(method: str, seed: int, settings: Mapping[str, Any]) -> Iterator[None
     with contained(seed, "syne_tune"), contextlib.ExitStack() as stack:
         stack.callback(logging.disable, disabled)
         logging.disable(logging.CRITICAL)
+        if method in ("bore", "cqr"):
+            stack.enter_context(_threads(method).limit(limits=1))
         if KINDS[method].package == "botorch":
             import torch
 
@@ -167,23 +175,23 @@ def sealed(method: str, seed: int, settings: Mapping[str, Any]) -> Iterator[None
         yield
 
 
-def build(
-    method: str, domains: Domains, seed: int, settings: Mapping[str, Any], *, told: int
-) -> Any:
-    """A new engine; `told`: how many records it will be told.
+def build(method: str, domains: Domains, seed: int, settings: Mapping[str, Any]) -> Any:
+    """A new engine.
 
     Raises:
         SettingError: the engine refuses a setting's value.
     """
     arguments: dict[str, Any] = {**settings, "random_seed": seed}
     if method.startswith("mo-rea"):
-        arguments["multiobjective_priority"] = _only_when_complete(priority(method), told)
+        arguments["multiobjective_priority"] = priority(method)
     try:
         engine = _engine_class(method)(domains, **arguments)
     except (AssertionError, TypeError, ValueError) as error:
         raise SettingError(f"syne-tune:{method} refuses {dict(settings)}: {error}") from error
     if method == "bore" and engine.classifier == "xgboost":
         engine.model.set_params(n_jobs=1)
+    if method == "bore":
+        _keep_scores(engine)
     if method == "tpe":
         from_feature = engine._from_feature
         engine._from_feature = lambda vector: from_feature(np.asarray(vector) + 1e-9)
@@ -191,6 +199,34 @@ def build(
         engine.drawn, draw = [], engine._get_random_config
         engine._get_random_config = lambda: engine.drawn.append(True) or draw()
     return engine
+
+
+def _keep_scores(engine: Any) -> None:
+    """BORE's candidates and their losses, in the order in which it rates them."""
+    encode, rate = engine._hp_ranges.to_ndarray, engine._loss
+    rating: list[Any] = []
+    engine.rated = []
+
+    def encoding(candidate: Any) -> Any:
+        rating[:] = [candidate]
+        return encode(candidate)
+
+    def keeping(x: Any) -> Any:
+        found = rate(x)
+        engine.rated.append((float(found[0]), *rating))
+        return found
+
+    engine._hp_ranges.to_ndarray, engine._loss = encoding, keeping
+
+
+def suggestions(method: str, engine: Any) -> Iterator[Any]:
+    """What the engine suggests, again and again; of BORE the next best candidates in between."""
+    while True:
+        if method == "bore":
+            engine.rated.clear()
+        yield engine.suggest()
+        if method == "bore":
+            yield from (one for _, one in sorted(engine.rated, key=lambda pair: pair[0])[1:])
 
 
 def fell_back(method: str, engine: Any) -> bool:
@@ -202,7 +238,19 @@ def fell_back(method: str, engine: Any) -> bool:
 
 def _engine_class(method: str) -> Any:
     kind = KINDS[method]
-    return getattr(importlib.import_module(f"{_SCHEDULERS}.{kind.module}"), kind.engine)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of BoTorch's imports
+        module = importlib.import_module(f"{_SCHEDULERS}.{kind.module}")
+    return getattr(module, kind.engine)
+
+
+@functools.cache
+def _threads(method: str) -> Any:
+    """The thread pools of what the method's engine has imported."""
+    from threadpoolctl import ThreadpoolController
+
+    _engine_class(method)
+    return ThreadpoolController()
 
 
 def feature(method: str, engine: Any, encoded: Mapping[str, Any]) -> Any:
@@ -213,40 +261,53 @@ def feature(method: str, engine: Any, encoded: Mapping[str, Any]) -> Any:
 
 
 class Told(NamedTuple):
-    """A configuration as an engine knows it."""
+    """A record as an engine knows it."""
 
     number: int
     encoded: dict[str, Any]
     feature: Any
+    losses: tuple[float, ...]
+    """Empty where it is under way."""
 
 
-def tell(
-    method: str,
-    engine: Any,
-    told: Sequence[Told],
-    losses: Sequence[tuple[float, ...]],
-    pending: Sequence[Told] = (),
-) -> None:
-    """Completed configurations in order of completion with their losses, and those under way."""
+def tell(method: str, engine: Any, told: Sequence[Told], pending: Sequence[Told] = ()) -> None:
+    """Completed configurations in order of completion, and those under way."""
     if method == "tpe":
-        engine.X, engine.y = [one.feature for one in told], [loss for (loss,) in losses]
+        engine.X, engine.y = [one.feature for one in told], [one.losses[0] for one in told]
     elif method == "bore":
-        engine.inputs, engine.targets = [one.feature for one in told], [loss for (loss,) in losses]
+        engine.inputs = [one.feature for one in told]
+        engine.targets = [one.losses[0] for one in told]
     elif KINDS[method].package == "botorch":
-        _tell_botorch(engine, told, _shifted(losses) if method == "ehvi" else losses, pending)
-    elif KINDS[method].learns:
-        for one, values in zip(told, losses, strict=True):
-            metric = list(values) if KINDS[method].metrics == "any" else values[0]
-            engine.on_trial_complete(one.number, one.encoded, metric)
+        _tell_botorch(method, engine, told, pending)
+    elif method.startswith("mo-rea"):
+        _tell_evolution(engine, told)
+    else:
+        for one in told:
+            engine.on_trial_complete(one.number, one.encoded, one.losses[0])
 
 
-def _tell_botorch(
-    engine: Any,
-    told: Sequence[Told],
-    losses: Sequence[tuple[float, ...]],
-    pending: Sequence[Told],
-) -> None:
+def _tell_evolution(engine: Any, told: Sequence[Told]) -> None:
+    """What telling one by one comes to: it scores all members anew each time, the last one counts.
+
+    It scores before it drops the oldest member.
+    """
+    from syne_tune.optimizer.schedulers.searchers.regularized_evolution import PopulationElement
+
+    if not told:
+        return
+    last = told[-engine.population_size - 1 :]
+    scores = engine._multiobjective_priority(np.array([one.losses for one in last], dtype=float))
+    members = [
+        PopulationElement(score=score, config=one.encoded, results=list(one.losses))
+        for one, score in zip(last, scores, strict=True)
+    ]
+    engine.population.extend(members[-engine.population_size :])
+
+
+def _tell_botorch(method: str, engine: Any, told: Sequence[Told], pending: Sequence[Told]) -> None:
     """Positions are the engine's numbers: it pairs configurations and losses by their order."""
+    losses = [one.losses for one in told]
+    losses = _shifted(losses) if method == "ehvi" else losses
     for position, one in enumerate([*told, *pending]):
         engine.trial_configs[position] = one.encoded
         engine.pending_trials.add(position)
@@ -266,19 +327,6 @@ def _shifted(losses: Sequence[tuple[float, ...]]) -> list[tuple[float, ...]]:
     extent = np.where(extent > 0, extent, 1.0)
     moved = (values - front.max(axis=0)) / extent - _MARGIN
     return [tuple(row) for row in moved.tolist()]
-
-
-def legal_candidates(engine: Any, legal: Callable[[Mapping[str, Any]], bool], draws: int) -> None:
-    """BORE's random candidates are drawn again, up to `draws` times each, until one is legal."""
-    draw = engine._get_random_config
-
-    def again() -> Any:
-        for _ in range(draws):
-            if legal(candidate := draw()):
-                break
-        return candidate
-
-    engine._get_random_config = again
 
 
 def priority(method: str) -> Priority:
@@ -305,12 +353,3 @@ def corrected_priority(losses: pareto.Floats) -> pareto.Floats:
         better = int((layers < layer).sum())
         priority[members] = better + compute_epsilon_net(losses[members], dim=0)
     return priority
-
-
-def _only_when_complete(score: Priority, size: int) -> Priority:
-    """Scores are overwritten with every told record: only those of the last one are computed."""
-
-    def last(losses: pareto.Floats) -> Any:
-        return score(losses) if len(losses) >= size else np.zeros(len(losses))
-
-    return last

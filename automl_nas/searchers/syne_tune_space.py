@@ -1,6 +1,6 @@
 """ConfigSpace spaces in Syne Tune's terms, and back.
 
-    domains(space)                # {"rate": loguniform(...), "op": choice([...])}, or UnsupportedSpace
+    domains(space)                # {"rate": loguniform(...), "op": choice([...])}
     space_from_domains(domains)   # the space that `domains` would translate so
 
 The two translate without loss or name what Syne Tune 0.16 or ConfigSpace 1.2 has no word for:
@@ -24,6 +24,7 @@ caller's to check.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -176,9 +177,23 @@ class Coding:
     unit: bool = False
     """Whether numbers and ordinals are positions in [0, 1], logs applied."""
 
+    @functools.cached_property
     def domains(self) -> Domains:
         """One for each hyperparameter with two values or more."""
         return {name: self._domain(h) for name, h in self.space.items() if h.size > 1}
+
+    @functools.cached_property
+    def _parts(self) -> list[tuple[str, Any, tuple[configs.Value, ...] | None, bool]]:
+        """Name, hyperparameter, choices or None, whether its code is in the unit interval."""
+        return [
+            (
+                name,
+                h,
+                configs.choices(h),
+                self.unit and not isinstance(h, CategoricalHyperparameter),
+            )
+            for name, h in self.space.items()
+        ]
 
     def _domain(self, hyperparameter: Any) -> Any:
         from syne_tune import config_space as syne
@@ -193,30 +208,26 @@ class Coding:
     def encode(self, genes: Genes) -> dict[str, Any]:
         """A genome with native values, as the engine is told of it."""
         encoded: dict[str, Any] = {}
-        for name, hyperparameter in self.space.items():
-            options, value = configs.choices(hyperparameter), genes[name]
+        for name, hyperparameter, options, unit in self._parts:
+            value: Any = genes[name]
             if options is None:
-                unit = self.unit
                 encoded[name] = float(hyperparameter.to_vector(value)) if unit else value
             elif len(options) > 1:
                 index = options.index(value)
-                ordered = self.unit and isinstance(hyperparameter, OrdinalHyperparameter)
-                encoded[name] = (index + 0.5) / len(options) if ordered else index
+                encoded[name] = (index + 0.5) / len(options) if unit else index
         return encoded
 
     def decode(self, encoded: Mapping[str, Any]) -> Genes:
         """The genome, within the space's bounds, of what an engine suggests."""
-        return {name: self._value(h, encoded.get(name, 0)) for name, h in self.space.items()}
-
-    def _value(self, hyperparameter: Any, code: Any) -> configs.Value:
-        options = configs.choices(hyperparameter)
-        if options is not None:
-            ordered = self.unit and isinstance(hyperparameter, OrdinalHyperparameter)
-            index = int(code * len(options)) if ordered else int(code)
-            return options[min(max(index, 0), len(options) - 1)]
-        if self.unit:
-            code = hyperparameter.to_value(min(max(float(code), 0.0), 1.0))
-        value: configs.Value = configs.native(
-            min(max(code, hyperparameter.lower), hyperparameter.upper)
-        )
-        return value
+        genes: Genes = {}
+        for name, hyperparameter, options, unit in self._parts:
+            code = encoded.get(name, 0)
+            if options is not None:
+                index = int(code * len(options)) if unit else int(code)
+                genes[name] = options[min(max(index, 0), len(options) - 1)]
+                continue
+            value = hyperparameter.to_value(min(max(float(code), 0.0), 1.0)) if unit else code
+            genes[name] = configs.native(
+                min(max(value, hyperparameter.lower), hyperparameter.upper)
+            )
+        return genes
