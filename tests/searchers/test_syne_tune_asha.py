@@ -58,7 +58,12 @@ def trace(history):
     ]
 
 
-@pytest.mark.parametrize("method", METHODS)
+SLOW = ("asha-cqr", "bohb")
+
+
+@pytest.mark.parametrize(
+    "method", [pytest.param(m, marks=pytest.mark.slow) if m in SLOW else m for m in METHODS]
+)
 def test_halving_is_a_function_of_the_record(method):
     """With the scheduler kept, and rebuilt from the record for every proposal: the same run."""
     space, metrics = nasty_space(), TWO if method.startswith("moasha") else ONE
