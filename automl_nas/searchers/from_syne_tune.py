@@ -230,10 +230,16 @@ class SyneTuneSearcher:
         return syne_tune_engines.suggestions(self._inner, engine)
 
     def _legal(self, suggestions: Iterator[Any], history: History, number: int) -> Proposal:
-        """The first suggestion that no forbidden clause rules out, else a random one."""
+        """The first suggestion that no forbidden clause rules out, else a random one.
+
+        Random, too, where BoTorch repeats a trial under way, as it does in small spaces.
+        """
+        busy = {r.digest for r in history.pending} if self._kind.package == "botorch" else set()
         for encoded in itertools.islice(suggestions, self._kind.attempts):
             genes = self._coding.decode(encoded)
             configuration = configs.legal(self.space, flat.express(self.space, genes))
+            if configuration is not None and configs.digest(configuration) in busy:
+                break
             if configuration is not None:
                 kept = {**genes, **configs.to_dict(configuration)}
                 return Proposal(configuration, attrs={flat.KEY: kept})

@@ -7,8 +7,9 @@ is put right here, or refused:
   that parents are nearly random: `corrected_priority`, unless the method is `mo-rea-shipped`.
 - EHVI maximises the negated losses above the reference point (2, 2, ...), which no positive loss
   reaches: `ehvi` shifts and scales the losses so that this point lies a tenth of the front's range
-  beyond its worst corner (BoTorch's own rule; no gain has been measured yet); `ehvi-shipped` passes them as they are. Both run
-  with torch's default type double, without which BoTorch refuses the mixture of types.
+  beyond its worst corner (BoTorch's own rule; no gain has been measured yet); `ehvi-shipped`
+  passes them as they are. Both run with torch's default type double, without
+  which BoTorch refuses the mixture of types.
 - The KDE ignores logarithms, shifts integers and leaves their bounds: it sees numbers and ordinals
   on the unit interval. Choices would be lost to rounding from 49 on: positions are nudged by 1e-9.
 - BORE and CQR run on one thread, so that the machine's cores do not decide; after a forbidden
