@@ -1,68 +1,93 @@
-"""Syne Tune's regularized evolution as a searcher, with its multi-objective ranking put right.
+"""Syne Tune's methods as searchers: a new engine is told the record for every proposal.
 
-    SyneTuneSearcher(space, "rea")             # one metric
-    SyneTuneSearcher(space, "mo-rea")          # several metrics, ranks corrected
-    SyneTuneSearcher(space, "mo-rea-shipped")  # as shipped, to reproduce published baselines
+    SyneTuneSearcher(space, "mo-rea")
+    SyneTuneSearcher(space, "bore", settings={"init_random": 10})
 
-Syne Tune 0.9 to 0.16 scores the population with `nondominated_sort`, which returns indices in order
-of rank where the rank of each index is meant, so that parents are nearly random (784 of 1000 random
-sets of 20 have a dominated "best"). `mo-rea` gives each member its rank: fronts first, inside a
-front the epsilon net's order, as the authors describe it.
+    method                  metrics   pending         what is put right (`syne_tune_engines`)
+    random                  any       no need         -
+    rea                     one       unknown to it   -
+    tpe                     one       unknown to it   the KDE sees logs and orders
+    bore                    one       unknown to it   one thread; candidates are legal
+    cqr                     one       unknown to it   ordinals are numbers
+    botorch                 one       the youngest 4  configurations and losses stay paired
+    mo-rea, mo-rea-shipped  any       unknown to it   the ranks, but for `shipped`
+    ehvi, ehvi-shipped      several   the youngest 4  the reference point, but for `shipped`
+    asha, asha-bore,        one       known           see `syne_tune_asha`
+    asha-cqr, bohb
+    moasha, moasha-shipped  several   known           the ranks, but for `shipped`
 
-Every proposal replays the youngest records, in order of completion, into a new Syne Tune searcher
-under global generators seeded by (study seed, number, attempt), since Syne Tune ignores its own
-seed; forbidden children are drawn again. Syne Tune has no conditions: it sees flat genomes
-(`automl_nas.searchers.flat`), choices as indices.
-Source: Real et al. 2019, AAAI; Salinas et al. 2021, "A multi-objective perspective on jointly
-tuning hardware and hyperparameters", NAS workshop at ICLR.
+Failures: no method of Syne Tune 0.16 learns from one (`on_trial_error` does nothing, a failed
+trial stays pending in BoTorch and EHVI for ever), so failed records are not told; in halving the
+trial ends. Settings are the engine's own keyword arguments, with its defaults: `tpe` draws at
+random until 15 % of the records outnumber the hyperparameters; `botorch` and `ehvi` fit 200 records
+drawn at random where there are more, and pending ones are then ignored, as are all beyond four
+(EHVI sums over their subsets).
+
+Syne Tune ignores its own seed in places, so every proposal happens under global generators seeded
+by (study seed, number), torch's too, on one thread. It has no conditions: it sees flat genomes
+(`automl_nas.searchers.flat`), choices as indices. A forbidden suggestion is followed by another
+from the same engine; after ten (botorch, ehvi), 500 (bore) or a hundred the proposal is random,
+with `attrs["fallback"]`, which also marks what BoTorch drew at random as it could
+not fit. (BoTorchSearcher swallows whatever happens during the fit, Ctrl-C included.)
+Source: Salinas et al. 2022, "Syne Tune", AutoML; Real et al. 2019, AAAI; Falkner et al. 2018, ICML
+(KDE); Tiao et al. 2021, ICML (BORE); Salinas et al. 2023, ICML (CQR); Daulton et al. 2020, NeurIPS
+(EHVI); Salinas et al. 2021, "A multi-objective perspective on jointly tuning hardware and
+hyperparameters", NAS workshop at ICLR (multi-objective evolution).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import functools
+import itertools
+import operator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-import numpy as np
 from ConfigSpace import ConfigurationSpace
-from ConfigSpace.hyperparameters import IntegerHyperparameter
 
-from automl_nas import configs, pareto, seeds
+from automl_nas import configs, seeds
 from automl_nas.errors import UnknownName, UnsupportedObjectives
-from automl_nas.searchers import flat
+from automl_nas.searchers import flat, syne_tune_asha, syne_tune_engines
 from automl_nas.searchers.base import (
+    refuse_constraints,
     refuse_priors,
     require_choice,
     require_unmeasured,
 )
-from automl_nas.searchers.engines import contained
+from automl_nas.searchers.syne_tune_asha import HALVING, INNER
+from automl_nas.searchers.syne_tune_engines import KINDS, Kind, Told
+from automl_nas.searchers.syne_tune_space import Coding
 from automl_nas.settings import require_positive
-from automl_nas.types import History, Proposal
+from automl_nas.types import History, Proposal, Record
 
-_METHODS = ("rea", "mo-rea", "mo-rea-shipped")
-_ATTEMPTS = 100
-"""Forbidden children in a row after which the proposal is a random legal configuration."""
-
-Priority = Callable[[pareto.Floats], Any]
+_METHODS = (*KINDS, *INNER)
+_PENDING = 4
+"""Pending configurations that BoTorch is told of: EHVI's cost doubles with each."""
+_EVOLUTION = {"population_size": 100, "sample_size": 10}
 
 
 @dataclass(frozen=True)
 class SyneTuneSearcher:
-    """Regularized evolution of Syne Tune for one or several metrics.
+    """Any of Syne Tune's methods, rebuilt from the record for every proposal.
 
     Raises:
-        UnknownName: a method that is not one of rea, mo-rea, mo-rea-shipped.
+        UnknownName: a method, or a setting of the method, that Syne Tune does not have.
+        SettingError: a setting's value that the method refuses or that does not work.
         UnsupportedSpace: weights or priors, or nothing to choose.
+        MissingPackage: the method needs one that is not installed.
     """
 
     space: ConfigurationSpace
     """What can be chosen."""
     method: str = "mo-rea"
-    """rea, mo-rea or mo-rea-shipped."""
-    population_size: int = 100
-    """How many of the youngest records may become parents."""
-    sample_size: int = 10
-    """How many draws, with replacement, compete for being the parent."""
+    """One of `variants`."""
+    population_size: int = _EVOLUTION["population_size"]
+    """Evolution only: how many of the youngest records may become parents."""
+    sample_size: int = _EVOLUTION["sample_size"]
+    """Evolution only: how many draws, with replacement, compete for being the parent."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the method's class, but for space and seed."""
 
     variant: ClassVar[str] = "method"
     variants: ClassVar[tuple[str, ...]] = _METHODS
@@ -75,132 +100,164 @@ class SyneTuneSearcher:
         require_positive(self, "population_size", "sample_size")
         require_choice(self.space, self.name)
         refuse_priors(self.space, self.name)
+        syne_tune_engines.require_package(self._inner, self.name)
+        if self.settings or not self._evolves:
+            self._check_settings()
 
     @property
     def name(self) -> str:
         """`syne-tune:` and the method."""
         return f"syne-tune:{self.method}"
 
+    @property
+    def _halves(self) -> bool:
+        return self.method in INNER
+
+    @property
+    def _inner(self) -> str:
+        """The method that suggests configurations."""
+        return INNER.get(self.method, self.method)
+
+    @property
+    def _evolves(self) -> bool:
+        return self._kind.engine.endswith("RegularizedEvolution")
+
+    @property
+    def _kind(self) -> Kind:
+        return KINDS[self._inner]
+
+    @property
+    def _own(self) -> dict[str, Any]:
+        """Settings of the engine, without those of the halving."""
+        evolution = {name: getattr(self, name) for name in _EVOLUTION} if self._evolves else {}
+        halving = HALVING if self._halves else ()
+        own = {name: value for name, value in self.settings.items() if name not in halving}
+        return {**evolution, **own}
+
+    def _check_settings(self) -> None:
+        changed = [name for name, usual in _EVOLUTION.items() if getattr(self, name) != usual]
+        if changed and not self._evolves:
+            known = syne_tune_engines.known_settings(self._inner)
+            raise UnknownName(f"setting of {self.name}", changed[0], known)
+        if not self.settings:
+            return
+        halving = HALVING if self._halves else ()
+        syne_tune_engines.check_settings(self._inner, self._own, self.name, also=halving)
+        with syne_tune_engines.sealed(self._inner, 0, self._own):
+            self._build(0)
+
+    @functools.cached_property
+    def _coding(self) -> Coding:
+        return Coding(self.space, self._kind.unit)
+
     def propose(self, history: History, number: int) -> Proposal:
-        """What Syne Tune suggests after the youngest records.
+        """What Syne Tune suggests after the records, or the next rung of one of them.
 
         Raises:
             SpaceExhausted: every configuration of a finite space has been measured.
-            UnsupportedObjectives: rea with several metrics.
+            UnsupportedObjectives: the method optimises another number of metrics.
+            UnsupportedConstraints: the study has constraints and the method learns.
+            SettingError: halving without a fidelity.
         """
-        if self.method == "rea" and len(history.metrics) > 1:
-            advice = 'use method="mo-rea".'
-            raise UnsupportedObjectives(self.name, "one metric", len(history.metrics), advice)
+        self._check_metrics(len(history.metrics))
+        if self._kind.learns or self._halves:
+            refuse_constraints(history, self.name)
         require_unmeasured(self.space, history)
-        for attempt in range(_ATTEMPTS):
-            genes = self._suggest(history, number, attempt)
+        seed = seeds.derive("syne-tune", self.method, history.seed, number, 0)
+        with syne_tune_engines.sealed(self._inner, seed, self._own):
+            if self._halves:
+                return self._halve(history, number, seed)
+            engine = self._told_engine(history, seed)
+            proposal = self._legal(self._suggestions(engine), history, number)
+        if syne_tune_engines.fell_back(self.method, engine):
+            return replace(proposal, attrs={**proposal.attrs, "fallback": True})
+        return proposal
+
+    def _check_metrics(self, count: int) -> None:
+        expected = self._kind.metrics
+        if self._halves:
+            expected = "several" if self.method.startswith("moasha") else "one"
+        if expected == "one" and count > 1:
+            better = "moasha" if self._halves else "mo-rea"
+            advice = f'use method="{better}"' + ("." if self._halves else ' or "ehvi".')
+            raise UnsupportedObjectives(self.name, "one metric", count, advice)
+        if expected == "several" and count < 2:
+            better = "asha" if self._halves else "botorch"
+            advice = f'use method="{better}".'
+            raise UnsupportedObjectives(self.name, "two metrics or more", count, advice)
+
+    def _told_engine(self, history: History, seed: int) -> Any:
+        """A new engine that knows what the record knows."""
+        engine = self._build(seed)
+        if self._kind.learns:
+            told = self._known(history, engine)
+            # One more than the population: Syne Tune scores before it drops the oldest member.
+            last = self._own["population_size"] + 1 if self._evolves else len(told)
+            pending = self._pending(history, engine)
+            syne_tune_engines.tell(self.method, engine, told[max(0, len(told) - last) :], pending)
+        return engine
+
+    def _build(self, seed: int) -> Any:
+        domains = self._coding.domains
+        return syne_tune_engines.build(self._inner, domains, seed, self._own)
+
+    def _known(self, history: History, engine: Any) -> list[Told]:
+        """The selectable records in the engine's terms, remembered between proposals."""
+        slot, records = f"{self.name}:known", list(history.records)
+        metrics, old, told = history.cache.memory.get(slot, (None, [], []))
+        same = len(old) <= len(records) and all(map(operator.is_, old, records))
+        if metrics != history.metrics or not same:
+            old, told = [], []
+        fresh = [record for record in records[len(old) :] if record.selectable]
+        new = [self._translated(engine, r, history.losses(r)) for r in fresh]
+        found: list[Told] = [*told, *new]
+        history.cache.memory[slot] = history.metrics, records, found
+        return found
+
+    def _pending(self, history: History, engine: Any) -> list[Told]:
+        """The youngest trials under way, for the engines that know of them."""
+        if self._kind.package != "botorch":
+            return []
+        pending = [r for r in history.pending if r.fidelity is None and not r.audit]
+        return [self._translated(engine, record, ()) for record in pending[-_PENDING:]]
+
+    def _translated(self, engine: Any, record: Record, losses: tuple[float, ...]) -> Told:
+        encoded = self._coding.encode(flat.genome(self.space, record))
+        made = syne_tune_engines.feature(self.method, engine, encoded)
+        return Told(record.number, encoded, made, losses)
+
+    def _suggestions(self, engine: Any) -> Iterator[Any]:
+        return syne_tune_engines.suggestions(self._inner, engine)
+
+    def _legal(self, suggestions: Iterator[Any], history: History, number: int) -> Proposal:
+        """The first suggestion that no forbidden clause rules out, else a random one.
+
+        Random, too, where BoTorch repeats a trial under way, as it does in small spaces.
+        """
+        busy = {r.digest for r in history.pending} if self._kind.package == "botorch" else set()
+        for encoded in itertools.islice(suggestions, self._kind.attempts):
+            genes = self._coding.decode(encoded)
             configuration = configs.legal(self.space, flat.express(self.space, genes))
+            if configuration is not None and configs.digest(configuration) in busy:
+                break
             if configuration is not None:
                 kept = {**genes, **configs.to_dict(configuration)}
                 return Proposal(configuration, attrs={flat.KEY: kept})
         rng = seeds.rng("syne-tune", self.method, history.seed, number, "fallback")
         return Proposal(configs.sample(self.space, rng), attrs={"fallback": True})
 
-    def _suggest(self, history: History, number: int, attempt: int) -> dict[str, configs.Value]:
-        # One more than the population: Syne Tune scores before it drops the oldest member.
-        told = history.selectable()[-self.population_size - 1 :]
-        seed = seeds.derive("syne-tune", self.method, history.seed, number, attempt)
-        with contained(seed, "syne_tune"):
-            engine = self._engine(seed, len(told))
-            for record in told:
-                losses = history.losses(record)
-                genes = _encode(self.space, flat.genome(self.space, record))
-                metric = losses[0] if self.method == "rea" else list(losses)
-                engine.on_trial_complete(record.number, genes, metric)
-            return _decode(self.space, engine.suggest())
-
-    def _engine(self, seed: int, told: int) -> Any:
-        from syne_tune.optimizer.schedulers.multiobjective import (
-            MultiObjectiveRegularizedEvolution,
+    def _halve(self, history: History, number: int, seed: int) -> Proposal:
+        """The first trial in line goes on to its next rung; without one, a new trial begins."""
+        known = syne_tune_asha.rungs(
+            self.method, self._coding, history, self.settings, searcher=self.name
         )
-        from syne_tune.optimizer.schedulers.multiobjective.multiobjective_priority import (
-            NonDominatedPriority,
-        )
-        from syne_tune.optimizer.schedulers.searchers.regularized_evolution import (
-            RegularizedEvolution,
-        )
-
-        settings: dict[str, Any] = {
-            "population_size": self.population_size,
-            "sample_size": self.sample_size,
-            "random_seed": seed,
-        }
-        domains = _domains(self.space)
-        if self.method == "rea":
-            return RegularizedEvolution(domains, **settings)
-        priority = corrected_priority if self.method == "mo-rea" else NonDominatedPriority()
-        settings["multiobjective_priority"] = _only_when_complete(priority, told)
-        return MultiObjectiveRegularizedEvolution(domains, **settings)
-
-
-def corrected_priority(losses: pareto.Floats) -> pareto.Floats:
-    """Rank of each row, 0 the best: fronts first, inside a front the epsilon net's order."""
-    from syne_tune.optimizer.schedulers.multiobjective.non_dominated_priority import (
-        compute_epsilon_net,
-    )
-
-    layers, priority = pareto.ranks(losses), np.zeros(len(losses))
-    for layer in range(int(layers.max()) + 1):
-        members = np.flatnonzero(layers == layer)
-        better = int((layers < layer).sum())
-        priority[members] = better + compute_epsilon_net(losses[members], dim=0)
-    return priority
-
-
-def _only_when_complete(priority: Priority, size: int) -> Priority:
-    """Scores are overwritten with every told record: only those of the last one are computed."""
-
-    def score(losses: pareto.Floats) -> Any:
-        return priority(losses) if len(losses) >= size else np.zeros(len(losses))
-
-    return score
-
-
-def _domains(space: ConfigurationSpace) -> dict[str, Any]:
-    """The space in Syne Tune's terms; hyperparameters with a single value are left out."""
-    from syne_tune import config_space as syne
-
-    domains: dict[str, Any] = {}
-    for name, hyperparameter in space.items():
-        options = configs.choices(hyperparameter)
-        if options is not None:
-            if len(options) > 1:
-                domains[name] = syne.choice(list(range(len(options))))
-            continue
-        number: Any = hyperparameter
-        low, high = number.lower, number.upper
-        log = bool(getattr(hyperparameter, "log", False))
-        if isinstance(hyperparameter, IntegerHyperparameter):
-            domains[name] = (syne.lograndint if log else syne.randint)(int(low), int(high))
-        else:
-            domains[name] = (syne.loguniform if log else syne.uniform)(float(low), float(high))
-    return domains
-
-
-def _encode(space: ConfigurationSpace, genes: dict[str, configs.Value]) -> dict[str, Any]:
-    """Choices as indices, single values left out."""
-    encoded: dict[str, Any] = {}
-    for name, value in genes.items():
-        options = configs.choices(space[name])
-        if options is None:
-            encoded[name] = value
-        elif len(options) > 1:
-            encoded[name] = options.index(value)
-    return encoded
-
-
-def _decode(space: ConfigurationSpace, encoded: dict[str, Any]) -> dict[str, configs.Value]:
-    """The genome that `_encode` would encode so."""
-    genes: dict[str, configs.Value] = {}
-    for name in space:
-        options = configs.choices(space[name])
-        if options is None:
-            genes[name] = configs.native(encoded[name])
-        else:
-            genes[name] = options[int(encoded.get(name, 0))]
-    return genes
+        taken = {record.parent for record in history.pending}
+        for record in known.waiting.values():
+            if record.number not in taken:
+                configuration = configs.adopt(self.space, record.configuration)
+                kept = {k: v for k, v in record.attrs.items() if k == flat.KEY}
+                return Proposal(configuration, known.after(record), record.number, kept)
+        amount = known.first(number, history)
+        suggest = syne_tune_asha.suggester(known, history, seed, self._build)
+        proposal = self._legal(iter(suggest, None), history, number)
+        return Proposal(proposal.configuration, amount, attrs=proposal.attrs)
