@@ -36,9 +36,9 @@ import contextlib
 import functools
 import importlib.util
 import inspect
-import logging
 import math
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -182,7 +182,7 @@ class OptunaSearcher:
 
     def _asked(self, history: History, number: int) -> Proposal | None:
         """The first legal suggestion of several attempts."""
-        from automl_nas.searchers.optuna_known import Known, Trials, asking
+        from automl_nas.searchers.optuna_known import Known, Trials
 
         recipe = self._recipe
         known = folded(
@@ -191,14 +191,14 @@ class OptunaSearcher:
             lambda: Known(Trials(recipe, history.metrics, history.constraints)),
             (recipe, history.seed, history.metrics, history.constraints),
         )
-        study, storage = asking(known, history, number)
+        study = known.begin(history.pending, number)
         for attempt in range(_ATTEMPTS):
             study.sampler = known.sampler(history.seed, number, attempt)
             genes = recipe.encoding.ask(study.ask())
             values = flat.express(self.space, genes) if recipe.kind.flat else genes
             configuration = configs.legal(self.space, values)
             if configuration is not None:
-                return self._proposal(configuration, genes, storage.latest)
+                return self._proposal(configuration, genes, known.storage.latest)
         return None
 
     def _proposal(
@@ -253,8 +253,9 @@ def _check_space(space: ConfigurationSpace, kind: Kind, engine: str) -> None:
             raise MissingPackage("cmaes", engine)
 
 
-def _quiet() -> contextlib.AbstractContextManager[None]:
-    """No warnings from a shadow that nobody sees."""
-    from automl_nas.storages import quiet_optuna
-
-    return quiet_optuna(logging.ERROR)
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings of what Optuna calls experimental, from a shadow that nobody sees."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from automl_nas.searchers.optuna_parents import kept_for
 from automl_nas.searchers.optuna_samplers import Recipe, core
 from automl_nas.searchers.optuna_shadow import NAME, ShadowStorage
-from automl_nas.types import Constraint, History, Metric, Record
+from automl_nas.types import Constraint, Metric, Record
 
 _NUMBER = operator.attrgetter("number")
 _STATES = {
@@ -74,6 +74,8 @@ class Known:
         self._trials: list[FrozenTrial] = []
         self._worst: tuple[float, ...] = ()
         self._pending: dict[int, tuple[Record, FrozenTrial]] = {}
+        self.storage = ShadowStorage(len(trials.metrics))
+        self.study = Study(NAME, self.storage)
         self.spaces = Spaces(trials.recipe.encoding.distributions)
 
     def add(self, record: Record) -> None:
@@ -88,6 +90,12 @@ class Known:
                 self.parents.add(trial)
             found = (*trial.values, *trial.constraints.values())
             self._worst = tuple(map(max, found, self._worst or found))
+
+    def begin(self, pending: Sequence[Record], number: int) -> Study:
+        """The shadow study in which trial `number` is asked for."""
+        trials = self.trials(pending)
+        self.storage.begin(trials, max(number, trials[-1].number + 1 if trials else 0))
+        return self.study
 
     def trials(self, pending: Sequence[Record]) -> list[FrozenTrial]:
         """Those of finished and pending records, in the order of their numbers.
@@ -159,11 +167,3 @@ class Spaces:
             for shape in sorted(self._shapes, key=self._shapes.__getitem__):
                 self._groups.add_distributions({n: self._distributions[n] for n in shape})
         return self._groups
-
-
-def asking(known: Known, history: History, number: int) -> tuple[Study, ShadowStorage]:
-    """The shadow study in which trial `number` is asked for."""
-    trials = known.trials(history.pending)
-    first = max(number, trials[-1].number + 1 if trials else 0)
-    storage = ShadowStorage(len(history.metrics), trials, first)
-    return Study(NAME, storage), storage

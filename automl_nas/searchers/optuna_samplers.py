@@ -61,7 +61,7 @@ def visit(thing: Any, act: Callable[[Any], None]) -> None:
             continue
         seen.add(id(part))
         act(part)
-        if isinstance(part, Mapping):
+        if isinstance(part, dict):
             stack.extend(part.values())
         elif isinstance(part, list | tuple | set | frozenset):
             stack.extend(part)
@@ -93,6 +93,8 @@ def template(sampler: BaseSampler) -> BaseSampler:
 
 
 def _forget(part: Any) -> None:
+    if hasattr(part, "_warn_independent_sampling"):
+        part._warn_independent_sampling = False
     match part:
         case LazyRandomState():
             part._rng = None

@@ -1,7 +1,8 @@
 """A storage with one study that exists for one proposal: trials given, and trials asked for.
 
 The given trials are only read, so they may be shared between proposals; what the sampler writes,
-trials and attributes of the study, is gone with the storage. A trial's id is its number.
+trials and attributes of the study, is gone when the next proposal begins. A trial's id is its
+number.
 The contract is that of `optuna.storages.BaseStorage`.
 """
 
@@ -28,20 +29,22 @@ _STUDY = 0
 class ShadowStorage(BaseStorage):
     """One study that minimises everything; it is for one thread."""
 
-    def __init__(self, metrics: int, given: list[FrozenTrial], number: int) -> None:
-        """Takes what is known.
+    def __init__(self, metrics: int) -> None:
+        """An empty study with so many values for each complete trial."""
+        self._directions = [StudyDirection.MINIMIZE] * metrics
+        self.begin([], 0)
+
+    def begin(self, given: list[FrozenTrial], number: int) -> None:
+        """Forgets everything that was written.
 
         Args:
-            metrics: how many values a complete trial has.
             given: trials in the order of their numbers; never changed.
             number: of the next trial, above those of the given ones.
         """
-        self._directions = [StudyDirection.MINIMIZE] * metrics
         self._given, self._first = given, number
         self._asked: list[FrozenTrial] = []
         self._user_attrs: dict[str, Any] = {}
-        self.system_attrs: dict[str, Any] = {}
-        """Attributes of the study that samplers have set."""
+        self._system_attrs: dict[str, Any] = {}
 
     @property
     def latest(self) -> FrozenTrial:
@@ -149,7 +152,7 @@ class ShadowStorage(BaseStorage):
 
     def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
         """Sets a sampler's attribute of the study."""
-        self.system_attrs = {**self.system_attrs, key: value}
+        self._system_attrs = {**self._system_attrs, key: value}
 
     def get_study_id_from_name(self, study_name: str) -> int:
         """The id of the one study."""
@@ -169,7 +172,7 @@ class ShadowStorage(BaseStorage):
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
         """Attributes that the sampler has set."""
-        return self.system_attrs
+        return self._system_attrs
 
     def get_all_studies(self) -> list[FrozenStudy]:
         """The one study."""
@@ -179,7 +182,7 @@ class ShadowStorage(BaseStorage):
                 direction=None,
                 directions=self._directions,
                 user_attrs=self._user_attrs,
-                system_attrs=self.system_attrs,
+                system_attrs=self._system_attrs,
                 study_id=_STUDY,
             )
         ]
