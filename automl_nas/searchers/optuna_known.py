@@ -8,6 +8,7 @@ the parents of each generation. All of it follows from the record: grown and bui
 from __future__ import annotations
 
 import bisect
+import datetime
 import math
 import operator
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from optuna import Study
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.search_space.group_decomposed import _SearchSpaceGroup
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
 from automl_nas.searchers.optuna_parents import kept_for
 from automl_nas.searchers.optuna_samplers import Recipe, core
@@ -47,15 +48,23 @@ class Trials:
         failed = record.status == "complete" and not complete
         encoding = self.recipe.encoding
         params = encoding.params(record)
-        trial = create_trial(
+        now = datetime.datetime.now(datetime.UTC)
+        trial = FrozenTrial(
+            number=record.number,
+            trial_id=record.number,
             state=TrialState.FAIL if failed else _STATES[record.status],
+            value=None,
+            values=[float(v) for v in record.losses(self.metrics)] if complete else None,
+            datetime_start=now,
+            datetime_complete=None if record.status == "running" else now,
             params=params,
             distributions={name: encoding.distributions[name] for name in params},
-            values=[float(v) for v in record.losses(self.metrics)] if complete else None,
+            user_attrs={},
             system_attrs={**self.recipe.system, **record.attrs.get("system", {})},
-            constraints=violations if complete and violations else None,
+            intermediate_values={},
         )
-        trial.number = trial._trial_id = record.number
+        for name, violation in violations.items() if complete else ():
+            trial.set_constraint(name, violation)
         return trial
 
     def _violations(self, record: Record) -> dict[str, float]:

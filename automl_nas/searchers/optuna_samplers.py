@@ -8,6 +8,7 @@ deep, starts from the same key, as with `seed=` of Optuna's own constructors.
 from __future__ import annotations
 
 import copy
+import functools
 import random
 import types
 from collections.abc import Callable, Mapping
@@ -48,6 +49,10 @@ _LEAVES = (
     type(None), types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType,
 )  # fmt: skip
 """What holds no generator, or none of the sampler's."""
+_FRESH = (
+    LazyRandomState, np.random.RandomState, np.random.Generator, random.Random,
+    IntersectionSearchSpace, _GroupDecomposedSearchSpace,
+)  # fmt: skip
 STRIDE = 4099
 """QMC positions between attempts; odd, as points a power of two apart are near each other."""
 
@@ -141,11 +146,20 @@ class Recipe:
         inner = core(self.template)
         return {inner._get_generation_key(): 0} if isinstance(inner, BaseGASampler) else {}
 
+    @functools.cached_property
+    def _fresh(self) -> list[Any]:
+        """What in the template is made fresh in each copy."""
+        found: list[Any] = []
+        visit(self.template, lambda part: found.append(part) if isinstance(part, _FRESH) else None)
+        return found
+
     def made(self, spaces: Spaces, seed: int, number: int, attempt: int) -> BaseSampler:
         """The sampler for one attempt: a copy of the template, seeded and told the spaces."""
-        sampler = copy.deepcopy(self.template)
+        copies: dict[int, Any] = {}
+        sampler = copy.deepcopy(self.template, copies)
         key = seeds.derive("optuna", self.label, seed, number, attempt)
-        visit(sampler, lambda part: _prepare(part, key, spaces))
+        for part in self._fresh:
+            _prepare(copies[id(part)], key, spaces)
         inner = core(sampler)
         if isinstance(inner, NSGAIIISampler):
             _fix_selection(inner, seed)
