@@ -214,7 +214,7 @@ def _encode(part: Any, encoding: Encoding) -> None:
 def _prepare(part: Any, key: int, spaces: Spaces) -> None:
     match part:
         case LazyRandomState():
-            part._rng = np.random.RandomState(key)
+            vars(part)["_set_rng"] = lambda: _seed(part, key)
         case np.random.RandomState() | random.Random():
             part.seed(key)
         case np.random.Generator():
@@ -223,6 +223,11 @@ def _prepare(part: Any, key: int, spaces: Spaces) -> None:
             vars(part)["calculate"] = lambda *_, **__: spaces.intersection()
         case _GroupDecomposedSearchSpace():
             vars(part)["calculate"] = lambda *_, **__: spaces.groups()
+
+
+def _seed(lazy: LazyRandomState, key: int) -> None:
+    """On first use: most samplers have a second generator that only their first trials need."""
+    lazy._rng = np.random.RandomState(key)
 
 
 def _fix_selection(sampler: NSGAIIISampler, seed: int) -> None:
