@@ -20,20 +20,19 @@ from automl_nas.errors import MissingPackage
 def describe(thing: Any) -> Any:
     """JSON that is equal for equal recipes: dataclasses by their fields, callables by their name.
 
-    A space is left out: the study describes it once.
+    A space is left out: the study describes it once. A recipe with a method `identity_json`
+    describes itself.
     """
     if thing is None or isinstance(thing, bool | int | float | str):
         return thing
-    if isinstance(thing, np.generic):
-        return thing.item()
-    if isinstance(thing, enum.Enum):
-        return thing.name
-    if isinstance(thing, Path):
-        return str(thing)
+    if isinstance(thing, np.generic | enum.Enum | Path):
+        return _describe_scalar(thing)
     if isinstance(thing, Mapping):
         return {str(key): describe(value) for key, value in thing.items()}
     if isinstance(thing, list | tuple):
         return [describe(value) for value in thing]
+    if not isinstance(thing, type) and hasattr(thing, "identity_json"):
+        return thing.identity_json()
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
         return _describe_dataclass(thing)
     if isinstance(thing, functools.partial):
@@ -42,6 +41,12 @@ def describe(thing: Any) -> Any:
     if inspect.isroutine(thing) or isinstance(thing, type):
         return thing.__qualname__
     return type(thing).__qualname__
+
+
+def _describe_scalar(thing: np.generic[Any] | enum.Enum | Path) -> Any:
+    if isinstance(thing, np.generic):
+        return thing.item()
+    return thing.name if isinstance(thing, enum.Enum) else str(thing)
 
 
 def _describe_dataclass(thing: Any) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
-from typing import ClassVar, Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from ConfigSpace import ConfigurationSpace
 
@@ -52,7 +53,75 @@ class Searcher(Protocol):
         """
 
 
-def _count(space: ConfigurationSpace, limit: int) -> int | None:
+class Fold(Protocol):
+    """What is kept of the records, one after another."""
+
+    def add(self, record: Record) -> None:
+        """Takes the next finished record, in order of completion."""
+
+
+F = TypeVar("F", bound=Fold)
+
+
+@dataclass
+class _Kept:
+    recipe: tuple[object, ...]
+    fold: Any
+    records: tuple[Record, ...] = ()
+
+
+def folded(history: History, key: str, make: Callable[[], F], recipe: tuple[object, ...] = ()) -> F:
+    """What `make()` has become by adding all finished records; the next call adds the new ones.
+
+    It is kept in the cache under `key` and made anew where the record is not the earlier one with
+    more at its end, or where `recipe`, all it depends on besides, is another one.
+    """
+    memory, records = history.cache.memory, tuple(history.records)
+    kept: _Kept | None = memory.pop(key, None)
+    if kept is None or kept.recipe != recipe or not _continues(records, kept.records):
+        kept = _Kept(recipe, make())
+    for record in records[len(kept.records) :]:
+        kept.fold.add(record)
+    kept.records = records
+    memory[key] = kept
+    fold: F = kept.fold
+    return fold
+
+
+def _continues(records: tuple[Record, ...], known: tuple[Record, ...]) -> bool:
+    """Whether it begins with the known ones: microseconds, as the objects are the same ones."""
+    return records is known or records[: len(known)] == known
+
+
+class _Measured:
+    """Records that were measured, or failed, at full fidelity, and their digests where asked."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self._digests: set[str] = set()
+        self._digested = 0
+
+    def add(self, record: Record) -> None:
+        if record.fidelity is None and not record.audit:
+            self.records.append(record)
+
+    @property
+    def digests(self) -> set[str]:
+        self._digests.update(record.digest for record in self.records[self._digested :])
+        self._digested = len(self.records)
+        return self._digests
+
+
+def _count(space: ConfigurationSpace, limit: int, history: History) -> int | None:
+    """How many configurations there are, at most `limit`; kept, as it takes its time."""
+    known = history.cache.memory.get("count")
+    if known is None or known[0] is not space or known[1] != limit:
+        known = history.cache.memory["count"] = (space, limit, _counted(space, limit))
+    size: int | None = known[2]
+    return size
+
+
+def _counted(space: ConfigurationSpace, limit: int) -> int | None:
     if not space.conditions and not space.forbidden_clauses:
         return configs.count(space)
     return _enumerated(configs.space_to_json(space), limit)
@@ -71,10 +140,10 @@ def require_unmeasured(space: ConfigurationSpace, history: History) -> None:
     """
     if any(hyperparameter.size == math.inf for hyperparameter in space.values()):
         return
-    answers = sum(r.fidelity is None and not r.audit for r in history.records)
+    answers = len(folded(history, "measured", _Measured).records)
     if not answers:
         return
-    size = _count(space, 1 << answers.bit_length())
+    size = _count(space, 1 << answers.bit_length(), history)
     if size is not None and answers >= size and len(measured(history)) >= size:
         raise SpaceExhausted(
             f"all {size} configurations of the space have been measured: the search is complete."
@@ -82,9 +151,11 @@ def require_unmeasured(space: ConfigurationSpace, history: History) -> None:
 
 
 def measured(history: History) -> set[str]:
-    """Digests of the configurations that have been measured, or failed, at full fidelity."""
-    done = (r for r in history.records if r.fidelity is None and not r.audit)
-    return {record.digest for record in done}
+    """Digests of the configurations that have been measured, or failed, at full fidelity.
+
+    The set is kept and grows with the record: not to be changed.
+    """
+    return folded(history, "measured", _Measured).digests
 
 
 def require_choice(space: ConfigurationSpace, engine: str) -> None:
@@ -102,7 +173,7 @@ def refuse_priors(space: ConfigurationSpace, engine: str) -> None:
             raise UnsupportedSpace(
                 f"hyperparameter {name!r} has {prior}, which {engine} cannot express: make it "
                 "uniform, or use a searcher that samples from the space (random, "
-                "regularized-evolution, local-search)."
+                "regularized-evolution, local-search, smac:rf, smac:gp)."
             )
 
 

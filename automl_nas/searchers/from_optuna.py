@@ -1,280 +1,261 @@
-"""Optuna's samplers as searchers: a shadow study is rebuilt from the record for every proposal.
+"""Optuna's samplers as searchers: each proposal is asked of a shadow study made from the record.
 
     OptunaSearcher(space, "tpe")
     OptunaSearcher(space, "nsga2", {"population_size": 20})
+    OptunaSearcher(space, optuna.samplers.TPESampler(n_startup_trials=5))
+    OptunaSearcher.from_study(optuna_study)
 
-Samplers: tpe, nsga2, nsga3, gp, qmc, random. Learnable records enter in the order of their numbers
-with minimised losses, failed ones as FAIL, pending ones as RUNNING (constant liar; for gp as
-COMPLETE with the worst losses so far, Ginsbourger et al. 2010). The sampler is new each time and
+Samplers by name: tpe, nsga2, nsga3, gp, cmaes, qmc, brute-force, random; any other as an instance.
+Learnable records enter in the order of their numbers with minimised losses and the violations of
+the study's constraints, failed ones as FAIL, pending ones as RUNNING (constant liar; for gp as
+COMPLETE with the worst values so far, Ginsbourger et al. 2010). The sampler is new each time and
 seeded by (study seed, number, attempt), so nothing but the record is needed to go on. A draw that a
 forbidden clause rules out stays RUNNING in the shadow, which TPE avoids, and the next one is drawn.
+Trials are built once for each record and kept (`automl_nas.searchers.optuna_known`).
 
-Encoding. TPE and random are asked parameter by parameter (conditional spaces: `group=True`). The
-others model the parameters that all trials share, which would leave conditional ones to chance, so
-they get flat genomes (`automl_nas.searchers.flat`). Ordinals are integers to the sampler.
+An instance is copied when the searcher is made: it is never changed, and its own seed does not
+count. What a sampler keeps in memory between asks (the kernel that GPSampler fitted last) does not
+survive; what it keeps in its trials' system attributes (generations, CMA-ES's pickled state) does.
+
+Encoding. TPE, random and brute-force are asked parameter by parameter (conditional spaces:
+`group=True`), as are samplers of the user's own class. The others model the parameters that all
+trials share, which would leave conditional ones to chance, so they get flat genomes
+(`automl_nas.searchers.flat`). Ordinals are integers to the sampler.
 
 Departures from plain Optuna: records of other searchers are part of NSGA's first generation (Optuna
 ignores trials without a generation); NSGA-III selects a generation's parents with one fixed seed,
 as a long-lived sampler keeps them; QMC is scrambled by the study seed and the trial number is the
-position in the sequence.
-Source: Akiba et al. 2019, KDD; Bergstra et al. 2011 (TPE); Deb et al. 2002 and 2014 (NSGA-II, III).
+position in the sequence; CMA-ES refuses categorical hyperparameters, which Optuna draws at random.
+Source: Akiba et al. 2019, KDD; Bergstra et al. 2011 (TPE); Deb et al. 2002 and 2014 (NSGA-II, III);
+Hansen and Ostermeier 2001 (CMA-ES).
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import importlib.util
 import inspect
-import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ConfigSpace import Configuration, ConfigurationSpace
-from ConfigSpace.hyperparameters import OrdinalHyperparameter
+from ConfigSpace.hyperparameters import CategoricalHyperparameter
 
 from automl_nas import configs, seeds
-from automl_nas.distributions import distribution
-from automl_nas.errors import UnknownName
+from automl_nas.errors import (
+    MissingPackage,
+    SettingError,
+    UnknownName,
+    UnsupportedObjectives,
+    UnsupportedSpace,
+)
 from automl_nas.searchers import flat
-from automl_nas.searchers.base import refuse_priors, require_unmeasured
-from automl_nas.types import History, Proposal, Record
+from automl_nas.searchers.base import (
+    folded,
+    measured,
+    refuse_constraints,
+    refuse_priors,
+    require_choice,
+    require_unmeasured,
+)
+from automl_nas.searchers.optuna_kinds import KINDS, Kind
+from automl_nas.types import History, Proposal
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial, Trial
+    from optuna.trial import FrozenTrial
 
-    Encodings = Mapping[str, BaseDistribution]
+    from automl_nas.searchers.optuna_samplers import Recipe
 
-
-class _Kind(NamedTuple):
-    sampler: str
-    """Class in `optuna.samplers`."""
-    flat: bool = True
-    learns: bool = True
-    lies: bool = False
-    """Whether pending trials enter as COMPLETE with the worst loss so far instead of as RUNNING:
-    GP would take a minute to condition on three of those."""
-    system: str = ""
-    """Prefix of the sampler's own trial attributes, which must come back with the trial."""
-
-
-_KINDS = {
-    "tpe": _Kind("TPESampler", flat=False),
-    "nsga2": _Kind("NSGAIISampler", system="NSGAIISampler:generation"),
-    "nsga3": _Kind("NSGAIIISampler", system="NSGAIIISampler:generation"),
-    "gp": _Kind("GPSampler", lies=True),
-    "qmc": _Kind("QMCSampler", learns=False),
-    "random": _Kind("RandomSampler", flat=False, learns=False),
-}
-_STRIDE = 4099
-"""QMC positions between attempts; odd, as points a power of two apart are near each other."""
 _ATTEMPTS = 100
-"""Forbidden draws in a row after which the proposal is a random legal configuration."""
+"""Forbidden draws in a row after which the proposal is any legal configuration."""
+_SHARED = ":relative_params:"
+"""Attributes that a sampler leaves for processes beside it; here pending trials have parameters."""
 
 
 @dataclass(frozen=True)
 class OptunaSearcher:
-    """Any of Optuna's samplers, rebuilt from the record for every proposal.
+    """Any of Optuna's samplers, asked anew for every proposal.
 
     Raises:
         UnknownName: a sampler, or a setting of the sampler, that Optuna does not have.
-        UnsupportedSpace: weights or priors, which Optuna has not.
+        UnsupportedSpace: weights or priors, which Optuna has not; categorical hyperparameters for
+            cmaes; continuous ones for brute-force.
+        MissingPackage: cmaes without its package.
+        SettingError: an instance and settings.
     """
 
     space: ConfigurationSpace
     """What can be chosen."""
-    sampler: str = "tpe"
-    """tpe, nsga2, nsga3, gp, qmc or random."""
+    sampler: str | BaseSampler = "tpe"
+    """tpe, nsga2, nsga3, gp, cmaes, qmc, brute-force, random; or an instance, which is copied."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Keyword arguments of the sampler's class, except `seed`."""
+    """Keyword arguments of the named sampler's class, except `seed`."""
 
     variant: ClassVar[str] = "sampler"
-    variants: ClassVar[tuple[str, ...]] = tuple(_KINDS)
+    variants: ClassVar[tuple[str, ...]] = tuple(KINDS)
     packages: ClassVar[tuple[str, ...]] = ("ConfigSpace", "optuna")
 
     def __post_init__(self) -> None:
         configs.check_space(self.space)
-        if self.sampler not in _KINDS:
-            raise UnknownName("Optuna sampler", self.sampler, _KINDS)
-        import optuna
-
-        accepted = inspect.signature(getattr(optuna.samplers, self._kind.sampler)).parameters
-        for setting in self.settings:
-            if setting not in accepted or setting == "seed":
-                known = [name for name in accepted if name != "seed"]
-                raise UnknownName(f"setting of {self.name}", setting, known)
+        if isinstance(self.sampler, str):
+            _check_settings(self.sampler, self.settings)
+        elif self.settings:
+            raise SettingError(
+                f"{self.name} came with settings {sorted(self.settings)}: an instance has its own."
+            )
         refuse_priors(self.space, self.name)
         with _quiet():
-            self._sampler(0, 0, 0)
+            if not isinstance(self.sampler, str):
+                from automl_nas.searchers.optuna_samplers import template
+
+                object.__setattr__(self, "sampler", template(self.sampler))
+            _check_space(self.space, self._recipe.kind, self.name)
+        if self._recipe.kind.sampler == KINDS["cmaes"].sampler:
+            object.__setattr__(self, "packages", (*type(self).packages, "cmaes"))
+
+    @classmethod
+    def from_study(cls, study: Study, space: ConfigurationSpace | None = None) -> OptunaSearcher:
+        """A searcher with the sampler of an existing Optuna study.
+
+        Args:
+            study: whose sampler is copied; nothing is written to it.
+            space: what can be chosen; None: what the study's trials were drawn from
+                (`automl_nas.distributions.space_from_trials`).
+
+        Raises:
+            SpaceError: no space is given and the trials do not tell it.
+        """
+        from automl_nas.distributions import space_from_trials
+
+        if space is None:
+            space = space_from_trials(study.get_trials(deepcopy=False))
+        return cls(space, study.sampler)
 
     @property
     def name(self) -> str:
-        """`optuna:` and the sampler."""
-        return f"optuna:{self.sampler}"
+        """`optuna:` and the sampler's name, or the class of an instance."""
+        named = isinstance(self.sampler, str)
+        return f"optuna:{self.sampler if named else type(self.sampler).__name__}"
 
-    @property
-    def _kind(self) -> _Kind:
-        return _KINDS[self.sampler]
+    def identity_json(self) -> dict[str, Any]:
+        """What makes the same searcher: settings, not objects (`automl_nas.identity`)."""
+        from automl_nas.searchers.optuna_identity import described
+
+        told = {"sampler": described(self.sampler), "settings": described(self.settings)}
+        return {"type": type(self).__qualname__, **told}
+
+    @functools.cached_property
+    def _recipe(self) -> Recipe:
+        from automl_nas.searchers.optuna_samplers import recipe
+
+        return recipe(self.space, self.sampler, self.settings)
 
     def propose(self, history: History, number: int) -> Proposal:
         """The sampler's next suggestion given the record.
 
         Raises:
             SpaceExhausted: every configuration of a finite space has been measured.
+            UnsupportedObjectives: cmaes with several metrics.
+            UnsupportedConstraints: constraints for a sampler that learns and would ignore them.
         """
+        self._check_history(history)
         require_unmeasured(self.space, history)
-        encodings = _encodings(self.space)
         with _quiet():
-            shadow = self._shadow(history, encodings)
-            for attempt in range(_ATTEMPTS):
-                shadow.sampler = self._sampler(history.seed, number, attempt)
-                trial = shadow.ask()
-                genes = self._genes(trial, encodings)
-                configuration = configs.legal(self.space, flat.express(self.space, genes))
-                if configuration is not None:
-                    return self._proposal(configuration, genes, shadow)
-        rng = seeds.rng("optuna", self.sampler, history.seed, number, "fallback")
-        return Proposal(configs.sample(self.space, rng), attrs={"fallback": True})
+            proposal = self._asked(history, number)
+        if proposal is not None:
+            return proposal
+        return Proposal(self._fallback(history, number), attrs={"fallback": True})
 
-    def _sampler(self, seed: int, number: int, attempt: int) -> BaseSampler:
-        import optuna
+    def _check_history(self, history: History) -> None:
+        kind, count = self._recipe.kind, len(history.metrics)
+        if kind.one_metric and count > 1:
+            advice = "use optuna:tpe, optuna:gp, optuna:nsga2 or optuna:nsga3."
+            raise UnsupportedObjectives(self.name, "one metric", count, advice)
+        if not kind.constrained:
+            refuse_constraints(history, self.name)
 
-        cls = getattr(optuna.samplers, self._kind.sampler)
-        settings: dict[str, Any] = dict(self.settings)
-        key = seeds.derive("optuna", self.sampler, seed, number, attempt)
-        if self.sampler == "tpe" and self.space.conditions:
-            settings = {"multivariate": True, "group": True, **settings}
-        elif self.sampler == "nsga3":
-            fixed = cls(**settings, seed=seeds.derive("optuna", "nsga3", "parents", seed))
-            elite = fixed._elite_population_selection_strategy
-            settings = {"elite_population_selection_strategy": elite, **settings}
-        elif self.sampler == "qmc":
-            cls = _numbered(cls, _encodings(self.space), number + attempt * _STRIDE)
-            key, settings = seeds.derive("optuna", "qmc", seed), {"scramble": True, **settings}
-        sampler: BaseSampler = cls(**settings, seed=key)
-        return sampler
+    def _asked(self, history: History, number: int) -> Proposal | None:
+        """The first legal suggestion of several attempts."""
+        from automl_nas.searchers.optuna_known import Known, Trials
 
-    def _shadow(self, history: History, encodings: Encodings) -> Study:
-        import optuna
-
-        shadow = optuna.create_study(directions=["minimize"] * len(history.metrics))
-        if self._kind.learns:
-            pending = _lies(history) if self._kind.lies else history.pending
-            for record in sorted([*history.records, *pending], key=lambda record: record.number):
-                if record.fidelity is None and not record.audit:
-                    shadow.add_trial(self._trial(history, record, encodings))
-        return shadow
-
-    def _trial(self, history: History, record: Record, encodings: Encodings) -> FrozenTrial:
-        import optuna
-        from optuna.trial import TrialState
-
-        states = {
-            "complete": TrialState.COMPLETE,
-            "failed": TrialState.FAIL,
-            "running": TrialState.RUNNING,
-        }
-        if self._kind.flat:
-            values = flat.genome(self.space, record)
-        else:
-            values = configs.to_dict(record.configuration)
-        system = {self._kind.system: 0} if self._kind.system else {}
-        return optuna.trial.create_trial(
-            state=states[record.status],
-            params={name: _encode(self.space, name, value) for name, value in values.items()},
-            distributions={name: encodings[name] for name in values},
-            values=[float(v) for v in history.losses(record)] if record.selectable else None,
-            system_attrs={**system, **record.attrs.get("system", {})},
+        recipe = self._recipe
+        known = folded(
+            history,
+            "optuna",
+            lambda: Known(Trials(recipe, history.metrics, history.constraints)),
+            (recipe, history.seed, history.metrics, history.constraints),
         )
-
-    def _genes(self, trial: Trial, encodings: Encodings) -> dict[str, configs.Value]:
-        """Values of all hyperparameters, or of the active ones for a sampler that is asked so."""
-
-        def suggest(name: str) -> configs.Value:
-            return _decode(self.space, name, _suggest(trial, name, encodings[name]))
-
-        if self._kind.flat:
-            return {name: suggest(name) for name in self.space}
-        return configs.define_by_run(self.space, suggest)
+        study = known.begin(history.pending, number)
+        for attempt in range(_ATTEMPTS):
+            study.sampler = known.sampler(history.seed, number, attempt)
+            genes = recipe.encoding.ask(study.ask())
+            values = flat.express(self.space, genes) if recipe.kind.flat else genes
+            configuration = configs.legal(self.space, values)
+            if configuration is not None:
+                return self._proposal(configuration, genes, known.storage.latest)
+        return None
 
     def _proposal(
-        self, configuration: Configuration, genes: dict[str, configs.Value], shadow: Study
+        self, configuration: Configuration, genes: dict[str, configs.Value], trial: FrozenTrial
     ) -> Proposal:
         attrs: dict[str, Any] = {}
-        if self._kind.flat:
+        if self._recipe.kind.flat:
             attrs[flat.KEY] = {**genes, **configs.to_dict(configuration)}
-        if self._kind.system:
-            trial = shadow.get_trials(deepcopy=False)[-1]
-            attrs["system"] = {self._kind.system: trial.system_attrs[self._kind.system]}
-        return Proposal(configuration, attrs=attrs)
+        system = {k: v for k, v in trial.system_attrs.items() if _SHARED not in k}
+        return Proposal(configuration, attrs={**attrs, "system": system} if system else attrs)
+
+    def _fallback(self, history: History, number: int) -> Configuration:
+        """A legal configuration; the next one that nobody measures where all are to be."""
+        if self._recipe.kind.exhaustive:
+            taken = measured(history) | {record.digest for record in history.pending}
+            for configuration in configs.enumerate_space(self.space):
+                if configs.digest(configuration) not in taken:
+                    return configuration
+        rng = seeds.rng("optuna", self._recipe.label, history.seed, number, "fallback")
+        return configs.sample(self.space, rng)
 
 
-def _lies(history: History) -> list[Record]:
-    """Pending trials as if each had turned out as bad as any; none before there is a measure."""
-    known = [history.losses(record) for record in history.selectable()]
-    worst = [max(column) for column in zip(*known, strict=True)]
-    # `loss` is its own inverse
-    values = {m.name: m.loss(loss) for m, loss in zip(history.metrics, worst, strict=False)}
-    pending = history.pending if known else ()
-    return [replace(record, status="complete", values=values) for record in pending]
+def _check_settings(sampler: str, settings: Mapping[str, Any]) -> None:
+    if sampler not in KINDS:
+        raise UnknownName("Optuna sampler", sampler, KINDS)
+    import optuna
+
+    accepted = inspect.signature(getattr(optuna.samplers, KINDS[sampler].sampler)).parameters
+    for setting in settings:
+        if setting not in accepted or setting == "seed":
+            known = [name for name in accepted if name != "seed"]
+            raise UnknownName(f"setting of optuna:{sampler}", setting, known)
 
 
-def _quiet() -> contextlib.AbstractContextManager[None]:
-    """No "new study" lines, and no warnings from a shadow that nobody sees."""
-    from automl_nas.storages import quiet_optuna
-
-    return quiet_optuna(logging.ERROR)
-
-
-def _encodings(space: ConfigurationSpace) -> Encodings:
-    from optuna.distributions import IntDistribution
-
-    return {
-        name: IntDistribution(0, len(hyperparameter.sequence) - 1)
-        if isinstance(hyperparameter, OrdinalHyperparameter)
-        else distribution(hyperparameter)
-        for name, hyperparameter in space.items()
-    }
-
-
-def _encode(space: ConfigurationSpace, name: str, value: configs.Value) -> configs.Value:
-    hyperparameter = space[name]
-    if isinstance(hyperparameter, OrdinalHyperparameter):
-        return (configs.choices(hyperparameter) or ()).index(value)
-    return value
+def _check_space(space: ConfigurationSpace, kind: Kind, engine: str) -> None:
+    """Refuses what the sampler would leave to chance or could not enumerate."""
+    for name, hyperparameter in space.items():
+        categorical = isinstance(hyperparameter, CategoricalHyperparameter)
+        if kind.numeric and categorical and hyperparameter.size > 1:
+            raise UnsupportedSpace(
+                f"hyperparameter {name!r} is categorical, which {engine} would draw at random: "
+                "make it ordinal or numeric, or use optuna:tpe, optuna:gp or optuna:nsga2."
+            )
+        if kind.exhaustive and hyperparameter.size == math.inf:
+            raise UnsupportedSpace(
+                f"hyperparameter {name!r} is continuous, so {engine} cannot try all values: make "
+                "it an integer or ordinal, or use optuna:qmc."
+            )
+    if kind.numeric:
+        require_choice(space, engine)
+        if importlib.util.find_spec("cmaes") is None:
+            raise MissingPackage("cmaes", engine)
 
 
-def _decode(space: ConfigurationSpace, name: str, value: Any) -> configs.Value:
-    hyperparameter = space[name]
-    ordinal = isinstance(hyperparameter, OrdinalHyperparameter)
-    plain: configs.Value = (configs.choices(hyperparameter) or ())[value] if ordinal else value
-    return plain
-
-
-def _suggest(trial: Trial, name: str, encoding: BaseDistribution) -> Any:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    match encoding:
-        case IntDistribution():
-            return trial.suggest_int(name, encoding.low, encoding.high, log=encoding.log)
-        case FloatDistribution():
-            return trial.suggest_float(name, encoding.low, encoding.high, log=encoding.log)
-        case CategoricalDistribution():
-            return trial.suggest_categorical(name, encoding.choices)
-        case _:
-            raise TypeError(f"no such encoding: {encoding!r}")
-
-
-def _numbered(cls: Any, encodings: Encodings, position: int) -> Any:
-    """A QMC sampler whose position is given instead of counted in the study."""
-
-    class Numbered(cls):  # type: ignore[misc]
-        def infer_relative_search_space(self, *_: Any) -> dict[str, BaseDistribution]:
-            return {name: d for name, d in encodings.items() if not d.single()}
-
-        def _find_sample_id(self, *_: Any) -> int:
-            return position
-
-    return Numbered
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings of what Optuna calls experimental, from a shadow that nobody sees."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
