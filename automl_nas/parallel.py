@@ -97,7 +97,7 @@ def _unfinished(
     opened, left = storages.open_storage(storage), []
     with storages.translated(storage):
         reasons = {study.name: finished(study, opened, accept) for study in studies}
-        opened.remove_session()
+        storages.close(opened)
     for study in studies:
         if (reason := reasons[study.name]) is None:
             left.append(study)

@@ -10,6 +10,7 @@ architecture by audits; while it runs its answer is the latest audit, never the 
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -177,7 +178,8 @@ def load(url: str) -> list[Results]:
     """
     storage = storages.open_storage(url, create=False)
     found = []
-    with storages.translated(url):
+    with storages.translated(url), contextlib.ExitStack() as closing:
+        closing.callback(storages.close, storage)
         for study in storage.get_all_studies():
             if "identity" in study.user_attrs:
                 results = read(storage, study._study_id, study.study_name)
