@@ -37,7 +37,8 @@ from __future__ import annotations
 import functools
 import json
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from operator import is_
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ConfigSpace import Configuration, ConfigurationSpace
 
@@ -52,10 +53,37 @@ from automl_nas.types import History, Proposal, Record
 if TYPE_CHECKING:
     from automl_nas.searchers.smac_engine import Shadow
 
-Values = dict[str, configs.Value]
-Told = tuple[str, Configuration, tuple[float, ...] | None]
-"""Digest, configuration and losses; None: failed."""
 _LARGEST = 1e6
+Values = dict[str, configs.Value]
+
+
+class Told(NamedTuple):
+    """Different configurations with what came of them."""
+
+    lessons: list[tuple[str, tuple[float, ...] | None]]
+    """Digest and losses; None: failed."""
+    configurations: list[Configuration]
+    """In the same order."""
+
+    @classmethod
+    def below(cls, history: History, number: int) -> Told:
+        """Measured or failed records below a number, in order; of repeats the first measured."""
+        first: dict[str, Record] = {}
+        for record in sorted(history.records, key=lambda record: record.number):
+            if record.number >= number or record.fidelity is not None or record.audit:
+                continue
+            known = first.get(record.digest)
+            usable = record.selectable or record.status == "failed"
+            if usable and (known is None or not known.selectable):
+                first[record.digest] = record
+        losses = [history.losses(r) if r.selectable else None for r in first.values()]
+        lessons = list(zip(first, losses, strict=True))
+        return cls(lessons, [record.configuration for record in first.values()])
+
+    @property
+    def learnable(self) -> bool:
+        """Whether any of them was measured."""
+        return any(losses is not None for _, losses in self.lessons)
 
 
 @dataclass(frozen=True)
@@ -207,10 +235,9 @@ class SmacSearcher:
 
     def _block(self, history: History, block: int) -> list[Values]:
         told = self._told(history, block * self.batch)
-        if not any(losses for _, _, losses in told):
+        if not told.learnable:
             return []
-        lessons = [(digest, losses) for digest, _, losses in told]
-        key = (self._recipe, len(history.metrics), history.seed, block, lessons)
+        key = (self._recipe, len(history.metrics), history.seed, block, told.lessons)
         slot, memory = f"{self.name}:block", history.cache.memory
         if memory.get(slot, (None, []))[0] != key:
             seed = seeds.derive("smac", self.facade, history.seed, block)
@@ -218,22 +245,19 @@ class SmacSearcher:
         asks: list[Values] = memory[slot][1]
         return asks
 
-    def _told(self, history: History, below: int) -> list[Told]:
-        """Measured or failed records below a number, in order; of repeats the first measured."""
-        first: dict[str, Record] = {}
-        for record in sorted(history.records, key=lambda record: record.number):
-            if record.number >= below or record.fidelity is not None or record.audit:
-                continue
-            known = first.get(record.digest)
-            if known is None or not known.selectable:
-                if record.selectable or record.status == "failed":
-                    first[record.digest] = record
-        return [
-            (digest, r.configuration, history.losses(r) if r.selectable else None)
-            for digest, r in first.items()
-        ]
+    def _told(self, history: History, below: int) -> Told:
+        """What records below a number teach; remembered while the same records are there."""
+        memory, records, question = history.cache.memory, history.records, (below, history.metrics)
+        asked, seen, told = memory.get("smac:told", (None, [], None))
+        same = asked == question and len(seen) <= len(records) and all(map(is_, seen, records))
+        if same and all(record.number >= below for record in records[len(seen) :]):
+            known: Told = told
+            return known
+        fresh = Told.below(history, below)
+        memory["smac:told"] = question, list(records), fresh
+        return fresh
 
-    def _asks(self, history: History, told: list[Told], seed: int) -> list[Values]:
+    def _asks(self, history: History, told: Told, seed: int) -> list[Values]:
         with contained(seed, "smac"):
             from automl_nas.searchers import smac_engine
 

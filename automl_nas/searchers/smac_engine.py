@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import smac
 from ConfigSpace import Configuration
 from smac import Scenario
@@ -23,12 +21,12 @@ from smac.multi_objective.parego import ParEGO
 from automl_nas import configs
 from automl_nas.searchers.smac_gp import Process
 from automl_nas.searchers.smac_kinds import KINDS, has_priors, uniform
-from automl_nas.searchers.smac_parts import Forest, Selector, Told
+from automl_nas.searchers.smac_parts import Finished, Forest, Selector
 from automl_nas.searchers.smac_priors import Belief
 from automl_nas.searchers.smac_walks import Maximizer
 
 if TYPE_CHECKING:
-    from automl_nas.searchers.from_smac import SmacSearcher
+    from automl_nas.searchers.from_smac import SmacSearcher, Told
 
 _UNLIMITED = 10**6
 """Trials that SMAC believes it may run; the study's budget decides."""
@@ -80,19 +78,15 @@ def sobol(shadow: Shadow, size: int, seed: int) -> list[Values]:
 def ask(
     recipe: SmacSearcher,
     shadow: Shadow,
-    told: Sequence[tuple[str, Configuration, tuple[float, ...] | None]],
+    told: Told,
     metrics: int,
     seed: int,
 ) -> list[Values]:
-    """`recipe.batch` proposals after one fit; fewer where the space is almost exhausted.
-
-    Args:
-        told: digest, configuration and losses of different configurations; None: failed.
-    """
-    history = Told(metrics)
-    digests, originals, costs = zip(*told, strict=True)
-    members = [shadow.configuration(*pair) for pair in zip(digests, originals, strict=True)]
-    history.tell(digests, members, costs)
+    """`recipe.batch` proposals after one fit; fewer where the space is almost exhausted."""
+    digests, costs = zip(*told.lessons, strict=True)
+    pairs = zip(digests, told.configurations, strict=True)
+    history = Finished(metrics)
+    history.tell(digests, [shadow.configuration(*pair) for pair in pairs], costs)
     scenario = shadow.scenario(seed, metrics)
     model = _model(recipe, shadow.scenario(seed, metrics, plain=True))
     selector = _selector(recipe, shadow, scenario, model, history)
@@ -104,7 +98,7 @@ def ask(
 
 
 def _selector(
-    recipe: SmacSearcher, shadow: Shadow, scenario: Any, model: Any, history: Told
+    recipe: SmacSearcher, shadow: Shadow, scenario: Any, model: Any, history: Finished
 ) -> Selector:
     """The facade's parts, wired and seeded as `AbstractFacade` does."""
     facade: Any = getattr(smac, KINDS[recipe.facade].facade)
@@ -144,7 +138,7 @@ def _model(recipe: SmacSearcher, scenario: Any) -> Any:
     trees = recipe.trees or _TREES
     if recipe.facade == "ac":
         return Forest(space, n_trees=trees, max_depth=20, seed=seed)
-    split = {"ratio_features": 1.0, "min_samples_split": 2, "min_samples_leaf": 1}
+    split: dict[str, Any] = {"ratio_features": 1.0, "min_samples_split": 2, "min_samples_leaf": 1}
     return Forest(space, n_trees=trees, log_y=True, seed=seed, **split)
 
 

@@ -37,7 +37,7 @@ class Process(GaussianProcess):
         return Regressor(**stock.get_params(deep=False))
 
 
-class Regressor(GaussianProcessRegressor):
+class Regressor(GaussianProcessRegressor):  # type: ignore[misc]
     """scikit-learn's regressor, whose likelihood remembers the points it was fitted to."""
 
     def fit(self, X: Any, y: Any) -> Regressor:  # noqa: N803
@@ -46,12 +46,10 @@ class Regressor(GaussianProcessRegressor):
         self._likelihood: Likelihood | None = None
         return self
 
-    def log_marginal_likelihood(
-        self, theta: Any = None, eval_gradient: bool = False, clone_kernel: bool = True
-    ) -> Any:
+    def log_marginal_likelihood(self, theta: Any = None, **how: Any) -> Any:
         """As scikit-learn's; with gradient from `Likelihood`."""
-        if theta is None or not eval_gradient:
-            return super().log_marginal_likelihood(theta, eval_gradient, clone_kernel)
+        if theta is None or not how.get("eval_gradient"):
+            return super().log_marginal_likelihood(theta, **how)
         if self._likelihood is None:
             self._likelihood = Likelihood(self.kernel_, self.X_train_, self.y_train_)
         return self._likelihood(theta)

@@ -8,8 +8,8 @@ Imports SMAC at once (two seconds): import this module inside functions only.
   100 ms a time.
 - `Selector` predicts all known configurations in one call to find the model's best one; SMAC 2.4.1
   makes one joblib dispatch for each.
-- `Told` takes records without a pass over all others for each, and its lists know their members by
-  digest; SMAC compares configurations as dictionaries, one by one.
+- `Finished` takes records without a pass over all others for each, and its lists know their
+  members by digest; SMAC compares configurations as dictionaries, one by one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Forest(RandomForest):
         super()._train(X, y)
         return self
 
-    def _predict(self, X: Any, covariance_type: Any = "diagonal") -> tuple[Any, Any]:  # noqa: N803
+    def _predict(self, X: Any, _type: Any = "diagonal") -> tuple[Any, Any]:  # noqa: N803
         forest: Any = self._rf
         points = np.ascontiguousarray(self._impute_inactive(X), dtype=np.float32)
         predicted = np.empty((len(points), len(forest.estimators_)))
@@ -71,7 +71,7 @@ class _Members(list[Configuration]):
         return isinstance(member, Configuration) and configs.digest(member) in self._digests
 
 
-class Told(RunHistory):
+class Finished(RunHistory):
     """A run history of finished trials, one for each configuration, that are told at once."""
 
     def __init__(self, objectives: int) -> None:
@@ -97,6 +97,6 @@ class Told(RunHistory):
         self._digests = list(digests)
         self._update_objective_bounds()
 
-    def get_configs(self, sort_by: str | None = None) -> list[Configuration]:
+    def get_configs(self, _order: str | None = None) -> list[Configuration]:
         """The configurations in the order they were told."""
         return _Members(self._ids_config.values(), self._digests)

@@ -46,7 +46,7 @@ class Belief(PriorAcquisitionFunction):
         super().__init__(inner, decay_beta=decay, discretize=forest)
         self._priors = list(space.values())
         self._averages = [_average(hyperparameter) for hyperparameter in self._priors]
-        self._initial_design_size = initial
+        self._initial_design_size: Any = initial
 
     @property
     def model(self) -> Any:
@@ -74,12 +74,12 @@ class Belief(PriorAcquisitionFunction):
             fading = self._decay_beta / (self._iteration_number + 1)
             bins = int(np.ceil(self._discrete_bins_factor * fading))
             return self._compute_discretized_pdf(hyperparameter, column, bins)
-        return hyperparameter._pdf(column[:, np.newaxis])
+        return hyperparameter.pdf_vector(column)[:, np.newaxis]
 
 
 def _average(hyperparameter: Any) -> float:
     """Density of an average value: of any where all are alike, else of the uniform counterpart."""
     if configs.prior(hyperparameter) is None:
-        vector = np.array([[hyperparameter.to_vector(hyperparameter.default_value)]], dtype=float)
-        return float(hyperparameter._pdf(vector)[0, 0])
+        vector = np.array([hyperparameter.to_vector(hyperparameter.default_value)], dtype=float)
+        return float(hyperparameter.pdf_vector(vector)[0])
     return 1.0 if np.isinf(hyperparameter.size) else 1.0 / hyperparameter.size

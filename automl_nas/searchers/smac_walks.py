@@ -10,9 +10,9 @@ SMAC takes its starting points from a set of configurations, whose order differs
 here they come in the order of their digests.
 
 SMAC 2.4.1 takes only neighbours that differ in one entry of the vector. Inactive entries are NaN,
-which differs from NaN, so that a configuration with two inactive hyperparameters or more has none:
-it is evaluated but never left. With `conditional=True` NaN equals NaN, and neighbours that activate
-or deactivate others count too.
+which differs from NaN, so that a configuration with an inactive hyperparameter has none: it is
+evaluated but never left. With `conditional=True` NaN equals NaN, and neighbours that activate or
+deactivate others count too.
 Source: `smac.acquisition.maximizer.local_search` 2.4.1; Hutter et al. 2011, LION 5.
 """
 
@@ -29,12 +29,14 @@ from ConfigSpace.hyperparameters import (
     OrdinalHyperparameter,
     UniformIntegerHyperparameter,
 )
+from ConfigSpace.util import get_one_exchange_neighbourhood
 from smac.acquisition.maximizer import LocalAndSortedRandomSearch
 from smac.acquisition.maximizer.local_search import LocalSearch
-from smac.utils.configspace import get_one_exchange_neighbourhood
 
 from automl_nas import configs
 
+_NEIGHBOURS = 8
+"""Of a number, in each neighbourhood."""
 _TRACKED_SIZE = 100
 """Integers with more values are not tracked."""
 
@@ -82,7 +84,7 @@ class _Walk:
     def _surround(self) -> None:
         seed = self.search._rng.randint(low=0, high=100000)
         self.neighbours: Iterator[Configuration] = get_one_exchange_neighbourhood(
-            self.place, seed=seed, stdev=self.deviation
+            self.place, seed=seed, stdev=self.deviation, num_neighbors=_NEIGHBOURS
         )
 
     def collect(self) -> list[Configuration]:

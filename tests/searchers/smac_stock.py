@@ -91,8 +91,8 @@ def _tell(facade, told):
     from smac.runhistory.enumerations import StatusType
 
     space = facade.scenario.configspace
-    worst = [max(column) for column in zip(*(x for _, _, x in told if x), strict=True)]
-    for _, configuration, losses in told:
+    worst = [max(column) for column in zip(*(x for _, x in told.lessons if x), strict=True)]
+    for configuration, (_, losses) in zip(told.configurations, told.lessons, strict=True):
         copy = configs.from_dict(space, configs.to_dict(configuration))
         cost = list(losses or worst)
         value = TrialValue(
