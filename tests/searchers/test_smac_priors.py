@@ -35,6 +35,7 @@ def test_the_initial_design_is_drawn_from_the_priors():
     assert sum(c["kind"] == "a" for c in drawn) >= 22
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("facade", ["rf", "gp"])
 def test_proposals_are_those_of_smacs_own_prior_acquisition(facade):
     space = peaked_space()
