@@ -13,7 +13,8 @@ without them they are made again.
 
 Failed configurations are told as crashed with the worst loss seen so far in every metric (SMAC's
 default of infinity would spoil the model). SMAC works on a copy of the space, writes nothing, and
-neither logs, warns nor touches global generators.
+neither logs, warns, prints (ConfigSpace 1.2 prints the vectors that some clauses check) nor touches
+global generators. Proposals that the space forbids are passed over.
 
 Priors. Where the space has weights or normal or beta priors, the initial design, half of the random
 candidates and all random interleaved configurations are drawn from them, and the acquisition is
@@ -34,7 +35,9 @@ Source: Lindauer et al. 2022, "SMAC3", JMLR 23; Knowles 2006 (ParEGO), IEEE TEC 
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import json
 from dataclasses import KW_ONLY, dataclass
 from operator import is_
@@ -228,10 +231,10 @@ class SmacSearcher:
             drawn = [configs.to_dict(configs.sample(self.space, rng)) for _ in range(self.initial)]
             return list({configs.digest(values): values for values in drawn}.values())
         seed = seeds.derive("smac", "initial", history.seed)
-        with contained(seed, "smac"):
+        with contained(seed, "smac"), contextlib.redirect_stdout(io.StringIO()):
             from automl_nas.searchers import smac_engine
 
-            return smac_engine.sobol(self._shadow(history), self.initial, seed)
+            return smac_engine.sobol(self, self._shadow(history), seed)
 
     def _block(self, history: History, block: int) -> list[Values]:
         told = self._told(history, block * self.batch)
@@ -258,7 +261,7 @@ class SmacSearcher:
         return fresh
 
     def _asks(self, history: History, told: Told, seed: int) -> list[Values]:
-        with contained(seed, "smac"):
+        with contained(seed, "smac"), contextlib.redirect_stdout(io.StringIO()):
             from automl_nas.searchers import smac_engine
 
             shadow = self._shadow(history)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import smac
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _UNLIMITED = 10**6
 """Trials that SMAC believes it may run; the study's budget decides."""
+_PATIENCE = 20
+"""Asks per proposal, illegal ones included, before the rest of the batch is drawn at random."""
 _TREES, _RESTARTS = 10, 10
 Values = dict[str, configs.Value]
 
@@ -66,13 +69,13 @@ class Shadow:
         )
 
 
-def sobol(shadow: Shadow, size: int, seed: int) -> list[Values]:
-    """SMAC drops forbidden and repeated points, so there may be fewer than `size`."""
+def sobol(recipe: SmacSearcher, shadow: Shadow, seed: int) -> list[Values]:
+    """SMAC drops forbidden and repeated points, so there may be fewer than `recipe.initial`."""
     from smac.initial_design.sobol_design import SobolInitialDesign
 
     scenario = shadow.scenario(seed, 1)
-    design = SobolInitialDesign(scenario, n_configs=size, max_ratio=1.0)
-    return [configs.to_dict(configuration) for configuration in design.select_configurations()]
+    design = SobolInitialDesign(scenario, n_configs=recipe.initial, max_ratio=1.0)
+    return _legal(recipe, design.select_configurations())
 
 
 def ask(
@@ -92,9 +95,17 @@ def ask(
     selector = _selector(recipe, shadow, scenario, model, history)
     asks: list[Values] = []
     with contextlib.suppress(ConfigurationSpaceExhaustedException):
-        for configuration in itertools.islice(selector, recipe.batch):
-            asks.append(configs.to_dict(configuration))
+        for configuration in itertools.islice(selector, _PATIENCE * recipe.batch):
+            asks += _legal(recipe, [configuration])
+            if len(asks) == recipe.batch:
+                break
     return asks
+
+
+def _legal(recipe: SmacSearcher, drawn: Iterable[Configuration]) -> list[Values]:
+    """Without what ConfigSpace 1.2 samples though a clause inside an or-clause forbids it."""
+    values = map(configs.to_dict, drawn)
+    return [each for each in values if configs.legal(recipe.space, each) is not None]
 
 
 def _selector(
