@@ -2,15 +2,19 @@ import dataclasses
 import subprocess
 import sys
 
-import ConfigSpace as cs
 import pytest
 
 from automl_nas import configs
-from automl_nas.errors import UnknownName, UnsupportedObjectives, UnsupportedSpace
+from automl_nas.errors import (
+    SettingError,
+    UnknownName,
+    UnsupportedConstraints,
+    UnsupportedObjectives,
+)
 from automl_nas.searchers.from_smac import SmacSearcher
 from automl_nas.searchers.uniform import RandomSearcher
-from automl_nas.testing import SearcherContract, cell_space, drive, nasty_space
-from automl_nas.types import Cache, Metric
+from automl_nas.testing import SearcherContract, cell_space, drive
+from automl_nas.types import Cache, Constraint, History, Metric
 
 ONE = (Metric("loss"),)
 TWO = (Metric("loss"), Metric("accuracy", "max"))
@@ -53,43 +57,31 @@ def test_a_block_learns_only_from_records_below_it():
     assert len({configs.digest(r.configuration) for r in history.records[4:]}) == 8
 
 
-def stock_asks(searcher, told, metrics, seed, monkeypatch):
-    """The same asks from SMAC's own selector and intensifier."""
-    from smac import HyperparameterOptimizationFacade as Facade
-    from smac.main.config_selector import ConfigSelector
-
-    from automl_nas.searchers import smac_parts
-
-    def racing(scenario, **_):
-        return Facade.get_intensifier(scenario, max_config_calls=1)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(smac_parts, "BatchedSelector", ConfigSelector)
-        patch.setattr(smac_parts, "OneShot", racing)
-        patch.setattr(smac_parts, "small_forest", lambda scenario, _: Facade.get_model(scenario))
-        return searcher._asks(told, metrics, seed)
-
-
-@pytest.mark.parametrize(("facade", "metrics"), [("rf", ONE), ("parego", TWO)])
-def test_the_replaced_parts_change_no_proposal(facade, metrics, monkeypatch):
-    space = nasty_space()
-    searcher = SmacSearcher(space, facade, batch=3, challengers=50)
-    history = drive(RandomSearcher(space), space, metrics, 25, seed=0)
-    told = [(configs.to_dict(r.configuration), history.losses(r)) for r in history.selectable()]
-    fast = searcher._asks(told, len(metrics), 5)
-    assert fast == stock_asks(searcher, told, len(metrics), 5, monkeypatch)
-
-
 def test_failed_records_count_as_the_worst_loss():
     space = cell_space()
     searcher = SmacSearcher(space, challengers=50)
     history = drive(RandomSearcher(space), space, ONE, 20, seed=0)
-    known = searcher._known(history, 20)
-    assert {record.status for record in known} == {"complete", "failed"}
-    told = {configs.digest(record.configuration) for record in known}
+    lessons = searcher._told(history, 20).lessons
+    assert {losses is None for _, losses in lessons} == {True, False}
+    told = {digest for digest, _ in lessons}
     for number in range(20, 24):
         proposal = searcher.propose(history, number)
         assert configs.digest(proposal.configuration) not in told
+
+
+def test_what_was_told_is_remembered_only_while_the_same_records_are_there():
+    space = cell_space()
+    searcher = SmacSearcher(space)
+    history = drive(RandomSearcher(space), space, ONE, 12, seed=0)
+    told = searcher._told(history, 8)
+    fewer = dataclasses.replace(history, records=history.records[:9])
+    assert searcher._told(fewer, 8) == told
+    assert searcher._told(history, 8) is searcher._told(history, 8)
+    late = dataclasses.replace(history, records=[*history.records[:3], *history.records[4:]])
+    without = searcher._told(late, 8)
+    assert len(without.lessons) == 7
+    back = dataclasses.replace(late, records=[*late.records, history.records[3]])
+    assert searcher._told(back, 8) == told
 
 
 def test_without_a_learnable_record_the_proposal_is_random_and_says_so():
@@ -130,16 +122,25 @@ def test_smac_is_silent_and_leaves_root_logging_alone(tmp_path):
 def test_what_cannot_be_done_is_refused():
     space = cell_space()
     with pytest.raises(UnknownName, match="parego"):
-        SmacSearcher(space, "gp")
+        SmacSearcher(space, "hyperband")
+    with pytest.raises(UnknownName, match="sobol"):
+        SmacSearcher(space, design="latin")
+    with pytest.raises(SettingError, match="trees is no setting of smac:gp's model"):
+        SmacSearcher(space, "gp", trees=5)
+    with pytest.raises(SettingError, match="restarts is no setting of smac:ac's model"):
+        SmacSearcher(space, "ac", restarts=5)
+    with pytest.raises(SettingError, match="interleave must be between 0 and 1"):
+        SmacSearcher(space, interleave=1.5)
+    with pytest.raises(SettingError, match="xi must be between"):
+        SmacSearcher(space, xi=-1.0)
+    with pytest.raises(UnsupportedObjectives, match='facade="gp-parego"'):
+        drive(SmacSearcher(space, "gp"), space, TWO, 1, seed=0)
+    history = History(space, ONE, 0, constraints=(Constraint("size", at_most=1.0),))
+    with pytest.raises(UnsupportedConstraints, match="smac:rf"):
+        SmacSearcher(space).propose(history, 0)
     with pytest.raises(UnsupportedObjectives, match='facade="parego"'):
         drive(SmacSearcher(space), space, TWO, 1, seed=0)
     with pytest.raises(UnsupportedObjectives, match="two metrics or more, got 1"):
         drive(SmacSearcher(space, "parego"), space, ONE, 1, seed=0)
     with pytest.raises(ValueError, match="batch"):
         SmacSearcher(space, batch=0)
-    rate = cs.Float("rate", (0, 1), distribution=cs.Normal(0.5, 0.1))
-    space.add(rate)
-    SmacSearcher(space)
-    space.add(cs.EqualsCondition(rate, space["edge0"], "op1"))
-    with pytest.raises(UnsupportedSpace, match="'rate' is conditional and has a normal prior"):
-        SmacSearcher(space)
