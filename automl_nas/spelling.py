@@ -13,11 +13,11 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from automl_nas import registry
-from automl_nas.errors import SettingError, UnknownName
+from automl_nas.errors import AutoMLNASError, SettingError, UnknownName
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -94,8 +94,8 @@ def names() -> list[str]:
     return found
 
 
-def make(spelt: str | Spelt, space: ConfigurationSpace, **fields: Any) -> Searcher:
-    """The searcher for `space`; `fields` are further fields that the spelling may overrule.
+def make(spelt: str | Spelt, space: ConfigurationSpace, **given: Any) -> Searcher:
+    """The searcher for `space`; `given` are fields that the spelling may overrule.
 
     Raises:
         UnknownName: the searcher, its variant or one of the settings is unknown.
@@ -105,10 +105,10 @@ def make(spelt: str | Spelt, space: ConfigurationSpace, **fields: Any) -> Search
     known = _fields(spelt.name)
     own = {key: value for key, value in spelt.settings.items() if known is None or key in known}
     inner = {key: value for key, value in spelt.settings.items() if key not in own}
-    given = {**fields, **own}
+    given = {**given, **own}
     if inner and known is not None:
         if _MAPPING not in known:
-            raise UnknownName(f"setting of {spelt.name}", next(iter(inner)), _settable(spelt.name))
+            raise _unknown(spelt.name, next(iter(inner)))
         given[_MAPPING] = {**given.get(_MAPPING, {}), **inner}
     try:
         return registry.create(spelt.name, space, **given)
@@ -123,11 +123,17 @@ def make(spelt: str | Spelt, space: ConfigurationSpace, **fields: Any) -> Search
 
 def _fields(name: str) -> list[str] | None:
     """Fields of the searcher's class; None where it is no dataclass."""
-    fields = getattr(registry.load("searcher", name.partition(":")[0]), "__dataclass_fields__", {})
-    return list(fields) or None
+    loaded = registry.load("searcher", name.partition(":")[0])
+    return [f.name for f in fields(loaded)] if is_dataclass(loaded) else None
 
 
 def _settable(name: str) -> list[str]:
     """What may be typed: no space, no variant, which the name says, and no mapping."""
     variant = getattr(registry.load("searcher", name.partition(":")[0]), "variant", None)
     return [f for f in _fields(name) or () if f not in ("space", variant, _MAPPING)]
+
+
+def _unknown(name: str, key: str) -> AutoMLNASError:
+    if known := _settable(name):
+        return UnknownName(f"setting of {name}", key, known)
+    return SettingError(f"searcher {name!r} has no settings, got {key!r}: leave it out.")

@@ -42,13 +42,15 @@ def studies(storage: str) -> None:
 
 def _best(results: Results) -> str:
     """The value of the answer; with several metrics the size of the front."""
+    if not any(record.selectable for record in results.records):
+        return "nothing measured yet"
     try:
         if len(results.optimize) > 1:
             return f"{len(results.front())} on the front"
         metric = results.optimize[0]
         return f"{metric.name} {results.best.values[metric.name]:.4g} {metric.unit}".rstrip()
     except StudyError:
-        return "nothing measured yet"
+        return "nothing feasible yet"
 
 
 @click.command()

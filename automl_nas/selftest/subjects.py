@@ -62,9 +62,9 @@ _OWN = {
     "candidates": 4,
 }
 """Fields of searchers, made small, so that the model and not the start of the search is tested."""
-_INNER = {"population_size": 4, "n_startup_trials": 5}
+_INNER = {"population_size": 4, "n_startup_trials": 8}
 """The same for engines' own settings."""
-_LATE = {"n_startup_trials": TRIALS - 3}
+_LATE = {"n_startup_trials": TRIALS - 2}
 """Instead, where a model takes seconds for each proposal."""
 
 
