@@ -114,7 +114,7 @@ def _writes(happened: Happened) -> list[Any]:
     def do_commit(dialect: Any, connection: Any) -> None:
         if getattr(connection, "in_transaction", True):
             happened("write")
-        commit(dialect, connection)
+        commit(dialect, connection)  # type: ignore[no-untyped-call]
 
     return [
         mock.patch.object(JournalFileBackend, "append_logs", append_logs),
@@ -126,7 +126,7 @@ def _writes(happened: Happened) -> list[Any]:
 def _torn(backend: Any) -> Iterator[None]:
     """Inside, the journal is locked and ends with a part of a line."""
     path = Path(backend._file_path)
-    lock: Any = get_lock_file(backend._lock)  # type: ignore[no-untyped-call]
+    lock: Any = get_lock_file(backend._lock)
     with lock:
         size = path.stat().st_size
         with path.open("ab") as file:
