@@ -95,7 +95,7 @@ def _table(outcome: Outcome) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE, pad_edge=False, padding=0)
     table.add_column("searcher", overflow="fold")
     for kind in _kinds(outcome):
         table.add_column(kind, justify="right")

@@ -259,13 +259,17 @@ class _Tester:
         """Chains until the kills of a task have happened."""
         kills, seconds, difference = 0, 0.0, None
         allowed = -(-task.kills // _CHAIN) + _EXTRA
+        fastest = min(reference.seconds for reference in task.references)
         for turn in range(allowed):
             if kills >= task.kills or difference:
                 break
             reference = task.references[turn % len(task.references)]
             wanted = min(_CHAIN, task.kills - kills)
+            reference = dataclasses.replace(reference, seconds=fastest)
             happened, spent, difference = self._chain(reference, task.kind, wanted, turn)
             kills, seconds = kills + happened, seconds + spent
+            if happened < wanted:  # the machine is faster now than when the reference was run
+                fastest /= 2
         name = task.references[0].case["searcher"]
         return _Done(name, task.kind, kills, difference, seconds)
 

@@ -110,7 +110,7 @@ def _run(job: dict[str, Any], pipe: int) -> None:
 
 
 def _answer(job: dict[str, Any]) -> dict[str, Any]:
-    from automl_nas import storages
+    from automl_nas import journal
 
     counts: Counter[str] = Counter()
 
@@ -119,7 +119,7 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
         if [kind, counts[kind]] == job.get("kill"):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    storages._STALE_SECONDS = _STALE_SECONDS  # type: ignore[assignment]
+    journal._STALE_SECONDS = _STALE_SECONDS  # type: ignore[assignment]
     case = subjects.Case(**job["case"])
     try:
         study = case.study(job["study"], job["seed"], happened)

@@ -9,7 +9,8 @@ from typing import Any
 from automl_nas import configs, report, results, signing, storages
 from automl_nas.types import Record
 
-_MEASURED = ("ask_seconds", "setup_seconds", "evaluate_seconds")
+_OWN = ("ask_seconds", "setup_seconds", "evaluate_seconds", "interrupted")
+"""What is of one run alone: measured seconds, and how often it was interrupted."""
 
 
 def shown(url: str, name: str) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def shown(url: str, name: str) -> dict[str, Any]:
 
 def _record(record: Record) -> dict[str, Any]:
     fields = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
-    plain = {name: value for name, value in fields.items() if name not in _MEASURED}
+    plain = {name: value for name, value in fields.items() if name not in _OWN}
     cost = dataclasses.asdict(record.cost)
     del cost["seconds"]
     return {
