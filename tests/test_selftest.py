@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,34 @@ from automl_nas.selftest.events import KINDS, watched
 from automl_nas.selftest.shown import first_difference, shown
 from automl_nas.selftest.subjects import METRICS, SPACES, TRIALS, Case, subject
 from tests.test_cli import automl_nas
+
+FORGETFUL = """
+from dataclasses import dataclass
+from typing import ClassVar
+from ConfigSpace import ConfigurationSpace
+from automl_nas import configs, seeds
+from automl_nas.types import Proposal
+
+CALLS = []
+
+@dataclass(frozen=True)
+class Forgetful:
+    space: ConfigurationSpace
+    name: ClassVar[str] = "forgetful"
+    packages: ClassVar[tuple[str, ...]] = ()
+
+    def propose(self, history, number):
+        CALLS.append(number)
+        return Proposal(configs.sample(self.space, seeds.rng("calls", len(CALLS))))
+
+@dataclass(frozen=True)
+class Choosy(Forgetful):
+    name: ClassVar[str] = "choosy"
+
+    def __post_init__(self):
+        from automl_nas.errors import UnsupportedSpace
+        raise UnsupportedSpace("no space is good enough")
+"""
 
 
 def run(case, url, happened):
@@ -107,6 +137,25 @@ def test_killed_and_resumed_by_the_command(tmp_path):
     assert rows["smac:rf"]["metrics"] == [1]
     assert sum(rows["random"]["kills"].values()) == 9
     assert not any(row["differences"] for row in rows.values())
+
+
+@pytest.mark.slow
+def test_a_searcher_that_forgets_is_found_out_and_one_that_refuses_is_listed(tmp_path):
+    (tmp_path / "strange.py").write_text(FORGETFUL)
+    info = tmp_path / "strange-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: strange\nVersion: 1\n")
+    entries = "forgetful = strange:Forgetful\nchoosy = strange:Choosy\n"
+    (info / "entry_points.txt").write_text(f"[automl_nas.searchers]\n{entries}")
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])
+    done = automl_nas(
+        "selftest", "resume", "--kills", "14", "--searcher", "forgetful", "--searcher", "choosy",
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": path},
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "DIFF: forgetful, run: records." in done.stdout
+    assert "refused: choosy: no space is good enough" in done.stdout
+    assert "0 of 1 searchers resumed exactly" in done.stdout
 
 
 @pytest.mark.slow
