@@ -1,4 +1,4 @@
-"""The command `automl-nas`: list, run, report, doctor, and a command for each study that has one.
+"""The command `automl-nas`: its own commands, and one for each registered study that has one.
 
 Studies such as `compare` are found by entry point; nothing heavy is imported before it is needed.
 A user's mistake ends with one line on standard error and exit code 2, never with a traceback.
@@ -6,18 +6,16 @@ A user's mistake ends with one line on standard error and exit code 2, never wit
 
 from __future__ import annotations
 
-import json
-import os
 import sys
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from automl_nas import registry
-from automl_nas.errors import AutoMLNASError, SettingError, UnknownName
-
-if TYPE_CHECKING:
-    from automl_nas.study import Study
+from automl_nas.commands.keeping import delete, rename, studies
+from automl_nas.commands.options import url
+from automl_nas.commands.running import resume, run
+from automl_nas.commands.selftest import selftest
+from automl_nas.errors import AutoMLNASError, UnknownName
 
 
 class _Commands(click.Group):
@@ -74,57 +72,6 @@ def list_() -> None:
 
 
 @cli.command()
-@click.argument("study")
-@click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--storage", default="sqlite:///study.db", show_default=True, help="Where to record.")
-@click.option("--workers", type=click.IntRange(1), help="Processes; default: one per core.")
-@click.option("--accept", multiple=True, help="A part that may differ from the stored study's.")
-def run(
-    study: str,
-    settings: tuple[str, ...],
-    storage: str,
-    workers: int | None,
-    accept: tuple[str, ...],
-) -> None:
-    """Run (or resume) the registered STUDY with keyword settings such as seeds=5."""
-    from automl_nas.terminal import run_with_progress, show, stored
-
-    studies = _studies(study, dict(map(_setting, settings)))
-    run_with_progress(studies, storage, workers or os.cpu_count() or 1, accept=accept)
-    show(stored(storage, [one.name for one in studies]))
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    key, separator, value = text.partition("=")
-    if not separator:
-        raise click.BadParameter(f"{text!r}: expected KEY=VALUE.")
-    try:
-        return key, json.loads(value)
-    except json.JSONDecodeError:
-        return key, value
-
-
-def _studies(name: str, settings: dict[str, Any]) -> list[Study]:
-    import inspect
-
-    factory = getattr(registry.load("study", name), "studies", None)
-    if factory is None:
-        raise AutoMLNASError(f"study {name!r} has no function studies(): it cannot be run by name.")
-    known = inspect.signature(factory).parameters
-    for key in settings:
-        if key not in known:
-            raise UnknownName(f"setting of study {name}", key, known)
-    given = ", ".join(f"{key}={value!r}" for key, value in settings.items()) or "no settings"
-    try:
-        studies: list[Study] = factory(**settings)
-    except (TypeError, ValueError) as error:
-        raise SettingError(f"study {name!r} cannot be made with {given}: {error}") from error
-    if not studies:
-        raise SettingError(f"study {name!r} with {given} has nothing to run.")
-    return studies
-
-
-@cli.command()
 @click.argument("storage")
 @click.option("--out", default="report.html", show_default=True, help="The page to write.")
 def report(storage: str, out: str) -> None:
@@ -132,7 +79,7 @@ def report(storage: str, out: str) -> None:
     from automl_nas import report as reports
     from automl_nas.results import load
 
-    results = load(storage if ":" in storage else f"sqlite:///{storage}")
+    results = load(url(storage))
     path = reports.write(results, out, title=f"Studies in {storage}")
     click.echo(f"wrote {path}")
 
@@ -143,6 +90,10 @@ def doctor() -> None:
     from automl_nas.doctor import diagnose
 
     sys.exit(0 if diagnose() else 1)
+
+
+for _command in (run, resume, studies, rename, delete, selftest):
+    cli.add_command(_command)
 
 
 def main() -> None:

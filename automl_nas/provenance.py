@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 _ALWAYS = ("automl_nas", "ConfigSpace", "numpy", "optuna")
@@ -43,8 +44,8 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-def session(packages: Iterable[str]) -> dict[str, Any]:
-    """What a run of a study adds to its ledger once."""
+def session(packages: Iterable[str], **more: Any) -> dict[str, Any]:
+    """What a run of a study adds to its ledger once; `more` joins it (JSON)."""
     return {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": installed(sorted({*_ALWAYS, *packages})),
@@ -54,4 +55,6 @@ def session(packages: Iterable[str]) -> dict[str, Any]:
         "pid": os.getpid(),
         "git": git_state(),
         "command": sys.argv,
+        "folder": str(Path.cwd()),
+        **more,
     }

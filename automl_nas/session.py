@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,7 +121,8 @@ class Session:
 
     def _begin(self) -> None:
         packages = (*self.study.searcher.packages, *self.study.objective.packages)
-        self.ledger.begin_session(lambda: provenance.session(packages))
+        notes = {"budget": asdict(self.study.budget), "definition": self.study.definition}
+        self.ledger.begin_session(lambda: provenance.session(packages, **notes))
 
     def history(self, view: View) -> History:
         """What the searcher may know."""

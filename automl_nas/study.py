@@ -93,6 +93,8 @@ class Study:
         self.name = name or f"{self.objective.name}/{searcher.name}/seed{seed}"
         self.initial = tuple(_initial(space, i, one) for i, one in enumerate(initial))
         self.max_failures = max_failures
+        self.definition: Mapping[str, Any] | None = None
+        """Which registered study made it, with which settings (`definitions`)."""
         self.stopped: str | None = None
         self._storage: str | None = None
         self._session: Session | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -115,8 +116,14 @@ def show(results: Sequence[Results], *, ranking: bool = True) -> None:
     from automl_nas.report import summary
     from automl_nas.report.terminal import tables
 
-    console = Console()
-    if not console.is_terminal:
-        console.width = _FILE_WIDTH
+    screen = console()
     for table in tables(summary(results, ranking=ranking)):
-        console.print(table)
+        screen.print(table)
+
+
+def console() -> Console:
+    """Where tables are printed: as wide as the terminal, or as a file should be."""
+    screen = Console()
+    if not screen.is_terminal and "COLUMNS" not in os.environ:
+        screen.width = _FILE_WIDTH
+    return screen

@@ -10,10 +10,13 @@ minimise validation error and parameters. Each group is compared within itself.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from automl_nas.commands.options import ACCEPT, SEARCHER, WORKERS
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from automl_nas.objectives.training import TrainingObjective
     from automl_nas.searchers import GradientSearcher
     from automl_nas.searchers.base import Searcher
+    from automl_nas.spelling import Spelt
     from automl_nas.supernet.mixture import SupernetRecipe
 
 _SAMPLERS = ("darts", "drnas", "gdas", "uniform")
@@ -66,22 +70,27 @@ _MULTIPLE = (
 )
 """Searchers of several metrics, slow ones first."""
 
+_GROUPS = (
+    (("validation_error",), (*[f"gradient:{sampler}" for sampler in _SAMPLERS], *_SINGLE)),
+    (("validation_error", "parameters"), _MULTIPLE),
+)
+"""Optimised metrics with the searchers that minimise them; any other searcher joins the groups
+whose number of metrics it takes."""
+
 _QUICK = {"seeds": 1, "equivalents": 10}
 _DEFAULT = {"seeds": 3, "equivalents": 25}
 
 
-def studies(*, seeds: int = 3, equivalents: int = 25) -> list[Study]:
-    """The comparison's studies: every searcher, `seeds` repeats, `equivalents` full trainings."""
+def studies(*, seeds: int = 3, equivalents: int = 25, searchers: Sequence[str] = ()) -> list[Study]:
+    """Every searcher, or the given ones: `seeds` repeats of `equivalents` full trainings each.
+
+    `searchers` are spelt as `automl_nas.spelling` says and may be any that are registered; settings
+    that are not given are those of this comparison.
+    """
     from automl_nas import Budget, Study
     from spaces import nasbench201
 
     space, objective = nasbench201.search_space(), nasbench201.training("digits")
-    single, multiple = ["validation_error"], ["validation_error", "parameters"]
-    groups = [
-        (single, gradient(space, objective, equivalents)),
-        (single, blackbox(space, _SINGLE)),
-        (multiple, blackbox(space, _MULTIPLE)),
-    ]
     return [
         Study(
             space,
@@ -92,34 +101,65 @@ def studies(*, seeds: int = 3, equivalents: int = 25) -> list[Study]:
             name=f"{'+'.join(optimize)}/{label}/seed{seed}",
             optimize=optimize,
         )
-        for optimize, searchers in groups
-        for label, searcher in searchers.items()
+        for optimize, label, searcher in _entrants(space, objective, equivalents, searchers)
         for seed in range(seeds)
     ]
 
 
-def blackbox(space: ConfigurationSpace, names: tuple[str, ...]) -> dict[str, Searcher]:
-    """Blackbox searchers by name, with the settings of this comparison."""
-    from automl_nas import registry
+def _entrants(
+    space: ConfigurationSpace,
+    objective: TrainingObjective,
+    equivalents: int,
+    names: Sequence[str],
+) -> Iterator[tuple[list[str], str, Searcher]]:
+    """Optimised metrics, label and searcher of each run."""
+    from automl_nas import spelling
 
-    return {name: registry.create(name, space, **_SETTINGS.get(name, {})) for name in names}
+    chosen = [spelling.parse(text) for text in names]
+    for optimize, usual in _GROUPS:
+        for spelt in chosen or [spelling.Spelt(name) for name in usual]:
+            label, searcher = _entrant(spelt, space, objective, equivalents)
+            if not chosen or _takes(searcher, objective, optimize):
+                yield [*optimize], label, searcher
 
 
-def gradient(
-    space: ConfigurationSpace, objective: TrainingObjective, equivalents: int
-) -> dict[str, Searcher]:
-    """One-shot searchers sized to the budget: all rounds and the final training together."""
+def _entrant(
+    spelt: Spelt, space: ConfigurationSpace, objective: TrainingObjective, equivalents: int
+) -> tuple[str, Searcher]:
+    """A searcher with the settings of this comparison where none are given, and its label."""
+    from automl_nas import spelling
+
+    head, _, sampler = spelt.name.partition(":")
+    if head != "gradient":
+        return str(spelt), spelling.make(spelt, space, **_SETTINGS.get(spelt.name, {}))
+    from automl_nas.searchers import GradientSearcher
     from spaces import nasbench201
 
-    supernet, data = nasbench201.supernet(task=objective.task), objective.task
-    full = objective.full_training_flops
+    supernet, full = nasbench201.supernet(task=objective.task), objective.full_training_flops
     assert full is not None, "the mean cell's FLOPs are known in closed form"
-    searchers: dict[str, Searcher] = {}
-    for sampler in _SAMPLERS:
-        searcher = sized(space, supernet, data, sampler, (equivalents - 1) * full)
-        label = f"{searcher.name} ({searcher.rounds}x{searcher.recipe.epochs_per_round} epochs)"
-        searchers[label] = searcher
-    return searchers
+    variant = sampler or _SAMPLERS[0]
+    base = sized(space, supernet, objective.task, variant, (equivalents - 1) * full)
+    shared = {"data": base.data, "rounds": base.rounds, "recipe": base.recipe}
+    searcher = spelling.make(spelt, space, supernet=supernet, **shared)
+    assert isinstance(searcher, GradientSearcher)
+    epochs = f" ({searcher.rounds}x{searcher.recipe.epochs_per_round} epochs)"
+    return f"{spelling.Spelt(searcher.name, spelt.settings)}{epochs}", searcher
+
+
+def _takes(searcher: Searcher, objective: TrainingObjective, optimize: Sequence[str]) -> bool:
+    """Whether a searcher belongs to the group of these metrics."""
+    from automl_nas.errors import UnsupportedObjectives
+    from automl_nas.types import History
+
+    usual = {tuple(metrics): names for metrics, names in _GROUPS}
+    if any(searcher.name in names for names in usual.values()):
+        return searcher.name in usual[tuple(optimize)]
+    metrics = tuple(metric for metric in objective.metrics if metric.name in optimize)
+    try:
+        searcher.propose(History(searcher.space, metrics, 0, fidelity=objective.fidelity), 0)
+    except UnsupportedObjectives:
+        return False
+    return True
 
 
 def sized(
@@ -165,38 +205,29 @@ def sized(
     type=click.IntRange(3),
     help="Budget of each run in full trainings of the average cell. [default: 25]",
 )
-@click.option("--searcher", "only", multiple=True, help="Only these; may be given several times.")
-@click.option("--workers", type=click.IntRange(1), help="Processes. [default: one per core]")
-@click.option("--accept", multiple=True, help="A part that may differ from the stored studies'.")
+@SEARCHER
+@WORKERS
+@ACCEPT
 def command(
     out: str,
     seeds: int | None,
     equivalents: int | None,
-    only: tuple[str, ...],
+    searchers: tuple[str, ...],
     workers: int | None,
     accept: tuple[str, ...],
     *,
     quick: bool,
 ) -> None:
     """Compare all searchers on NAS-Bench-201 cells trained on digits; resumes what OUT holds."""
+    from automl_nas.definitions import define
     from automl_nas.terminal import run_with_progress, stored
 
-    given = {"seeds": seeds, "equivalents": equivalents}
+    given = {"seeds": seeds, "equivalents": equivalents, "searchers": list(searchers) or None}
     settings = (_QUICK if quick else _DEFAULT) | {k: v for k, v in given.items() if v is not None}
-    chosen = _only(studies(**settings), only)
+    chosen = define("compare", settings)
     storage = f"sqlite:///{Path(out) / 'study.db'}"
     run_with_progress(chosen, storage, workers or os.cpu_count() or 1, accept=accept)
     _report(stored(storage, [study.name for study in chosen]), Path(out), ranking=not quick)
-
-
-def _only(every: list[Study], names: tuple[str, ...]) -> list[Study]:
-    from automl_nas.errors import UnknownName
-
-    known = {study.searcher.name for study in every}
-    for name in names:
-        if name not in known:
-            raise UnknownName("searcher of this comparison", name, known)
-    return [study for study in every if not names or study.searcher.name in names]
 
 
 def _report(results: list[Results], folder: Path, *, ranking: bool) -> None:

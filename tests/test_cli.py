@@ -27,7 +27,17 @@ def automl_nas(*arguments, **settings):
 def test_help_names_every_command():
     done = automl_nas("--help")
     assert done.returncode == 0
-    for command in ("compare", "doctor", "list", "report", "run"):
+    for command in (
+        "compare",
+        "delete",
+        "doctor",
+        "list",
+        "report",
+        "resume",
+        "run",
+        "selftest",
+        "studies",
+    ):
         assert command in done.stdout
 
 
@@ -49,7 +59,7 @@ def test_doctor_finds_this_installation_healthy():
     [
         (["comprae"], "did you mean compare?"),
         (["run", "comparr"], "unknown study 'comparr': did you mean compare?"),
-        (["run", "compare", "seed=1"], "did you mean seeds?"),
+        (["run", "compare", "seed=1"], "did you mean seeds"),
         (["run", "compare", "seeds"], "expected KEY=VALUE"),
         (["run", "small_networks", "seeds=abc"], "cannot be made with seeds='abc'"),
         (["run", "small_networks", "seeds=0"], "nothing to run"),
@@ -59,6 +69,8 @@ def test_doctor_finds_this_installation_healthy():
         (["small_networks"], "`automl-nas run small_networks`"),
         (["report", "absent.db"], "no storage at absent.db"),
         (["compare", "--searcher", "optuna:tpee"], "did you mean optuna:tpe"),
+        (["compare", "--searcher", "optuna:tpe multivariat=1"], "did you mean multivariate"),
+        (["run", "small_networks", "--searcher", "rando"], "did you mean random"),
         (["compare", "--seeds", "0"], "not in the range"),
     ],
 )

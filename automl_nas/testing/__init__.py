@@ -15,9 +15,27 @@ spaces of its own, as a supernet is, names them: `spaces = {"mine": my_space}`.
 (`pip install automl_nas[test]`).
 """
 
-from automl_nas.testing.driver import answer, drive, losses, strangers
-from automl_nas.testing.searchers import SearcherContract
-from automl_nas.testing.spaces import SPACES, cell_space, nasty_space, tiny_space
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from automl_nas.testing.driver import answer, drive, losses, strangers
+    from automl_nas.testing.searchers import SearcherContract
+    from automl_nas.testing.spaces import SPACES, cell_space, nasty_space, tiny_space
+
+_HOMES = {
+    "SPACES": "spaces",
+    "SearcherContract": "searchers",
+    "answer": "driver",
+    "cell_space": "spaces",
+    "drive": "driver",
+    "losses": "driver",
+    "nasty_space": "spaces",
+    "strangers": "driver",
+    "tiny_space": "spaces",
+}
 
 __all__ = [
     "SPACES",
@@ -30,3 +48,10 @@ __all__ = [
     "strangers",
     "tiny_space",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a public name on first use (PEP 562): only the contract needs pytest."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'automl_nas.testing' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"automl_nas.testing.{_HOMES[name]}"), name)
