@@ -234,7 +234,11 @@ class SyneTuneSearcher:
 
         Random, too, where BoTorch repeats a trial under way, as it does in small spaces.
         """
-        busy = {r.digest for r in history.pending} if self._kind.package == "botorch" else set()
+        busy = (
+            {r.digest for r in history.pending if not r.audit}
+            if self._kind.package == "botorch"
+            else set()
+        )
         for encoded in itertools.islice(suggestions, self._kind.attempts):
             genes = self._coding.decode(encoded)
             configuration = configs.legal(self.space, flat.express(self.space, genes))
