@@ -10,16 +10,30 @@ import datetime
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from ConfigSpace import Configuration, ConfigurationSpace
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from automl_nas import configs
-from automl_nas.errors import StudyError
+from automl_nas.distributions import value_of
+from automl_nas.errors import SpaceError, StudyError
 from automl_nas.types import Metric, Record
+from automl_nas.urls import JOURNAL
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.distributions import BaseDistribution
 
 SEARCHER = "optuna"
 """Who proposed these records."""
+
+
+def among(found: Sequence[FrozenTrial], adopted: int) -> list[FrozenTrial]:
+    """The trials that were there when a study of `adopted` trials was taken over."""
+    return [trial for trial in found if trial.number < adopted]
 
 
 def records(
@@ -72,10 +86,34 @@ def _record(
 def _configuration(trial: FrozenTrial, space: ConfigurationSpace) -> Configuration | None:
     """The trial's parameters in the space, which may have constants besides."""
     single = {name: h.default_value for name, h in space.items() if h.size == 1}
-    values = {**single, **trial.params}
     try:
-        active = configs.define_by_run(space, values.__getitem__)
-        same = all(active.get(name) == value for name, value in trial.params.items())
-        return configs.from_dict(space, active) if same else None
-    except (KeyError, ValueError):
+        theirs = {name: value_of(space[name], value) for name, value in trial.params.items()}
+        active = configs.define_by_run(space, {**single, **theirs}.__getitem__)
+        return configs.from_dict(space, active) if set(theirs) <= set(active) else None
+    except (KeyError, ValueError, SpaceError):
         return None
+
+
+def distributions(found: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:
+    """From what the trials' parameters were drawn: new trials beside them say the same."""
+    return {name: d for trial in found for name, d in trial.distributions.items()}
+
+
+def metrics(study: optuna.Study) -> tuple[Metric, ...]:
+    """What the study optimises; "value", or "value0", "value1" ..., where it has no names."""
+    count = len(study.directions)
+    unnamed = ["value"] if count == 1 else [f"value{i}" for i in range(count)]
+    maximise = [direction == StudyDirection.MAXIMIZE for direction in study.directions]
+    return tuple(
+        Metric(name, "max" if up else "min")
+        for name, up in zip(study.metric_names or unnamed, maximise, strict=True)
+    )
+
+
+def home(study: optuna.Study) -> str | BaseStorage:
+    """The URL of the study's storage; the storage itself where it has none."""
+    storage: Any = getattr(study._storage, "_backend", study._storage)
+    if isinstance(storage, RDBStorage):
+        return storage.url
+    path = getattr(storage, "_file_path", None)
+    return f"{JOURNAL}{path}" if path else study._storage

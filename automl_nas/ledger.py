@@ -150,22 +150,18 @@ class Ledger:
         done = {record.number for record in self.records}
         new = [trial for trial in stored if trial.number not in done]
         self._ids |= {trial.number: trial._trial_id for trial in new}
-        before = [trial for trial in new if trial.number < self._adopted]
-        theirs = foreign.records(before, self.space, self.metrics, self.optimize)
-        ours = [self._record(trial) for trial in new if trials.PROPOSAL in trial.user_attrs]
-        self._pending = {record.number: record for record in ours if record.status == "running"}
-        finished = [record for record in ours if record.status != "running"]
-        for record in sorted([*theirs, *finished], key=operator.attrgetter("order")):
-            self._remember(record)
-
-    def _record(self, trial: FrozenTrial) -> Record:
+        self._distributions |= foreign.distributions(foreign.among(new, self._adopted))
         try:
-            return trials.to_record(trial, self.space)
+            found = stored_records(new, self._adopted, self.space, self.metrics, self.optimize)
         except ValueError as error:
             raise StudyError(
-                f"study {self.name!r}: trial {trial.number} is no configuration of the given space "
+                f"study {self.name!r} holds a trial that is no configuration of the given space "
                 f"({error}): give the study with the changed space another name."
             ) from error
+        self._pending = {record.number: record for record in found if record.status == "running"}
+        for record in found:
+            if record.status != "running":
+                self._remember(record)
 
     def _sign_again(self, identity: signing.Identity) -> None:
         """After an accepted change; what the searcher said before does not count any more."""
@@ -364,6 +360,23 @@ class Ledger:
 
 def _key(record: Record) -> Key:
     return record.digest, record.fidelity
+
+
+def stored_records(
+    stored: Sequence[FrozenTrial],
+    adopted: int,
+    space: ConfigurationSpace,
+    metrics: tuple[Metric, ...],
+    optimize: tuple[Metric, ...],
+) -> list[Record]:
+    """What trials keep, in order; the first `adopted` of the study may be another program's.
+
+    Raises:
+        ValueError: a trial is no configuration of the space.
+    """
+    theirs = foreign.records(foreign.among(stored, adopted), space, metrics, optimize)
+    ours = [trials.to_record(t, space) for t in stored if trials.PROPOSAL in t.user_attrs]
+    return sorted([*theirs, *ours], key=operator.attrgetter("order"))
 
 
 def stored_end(storage: BaseStorage, study_id: int, number: int) -> str | None:

@@ -33,7 +33,7 @@ from automl_nas.ledger import stored_end
 from automl_nas.study import Study
 from automl_nas.types import Record
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _WATCH_SECONDS = 0.2
 _PATIENCE = 5.0
 """Seconds for a worker to end before it is killed."""
@@ -281,8 +281,8 @@ def _watch(parent: int) -> None:
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
     """Children inherit one computing thread each; the parent's environment is put back."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
         yield
     finally:

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from ConfigSpace import ConfigurationSpace
 
-from automl_nas import configs, pareto, storages, trials
+from automl_nas import configs, pareto, signing, storages
 from automl_nas.errors import StorageError, StudyError
-from automl_nas.ledger import stored_sessions
+from automl_nas.ledger import stored_records, stored_sessions
 from automl_nas.signing import stored_identity
 from automl_nas.types import Constraint, Cost, Metric, Record
 
@@ -194,16 +194,19 @@ def read(storage: Any, study_id: int, name: str) -> Results:
     identity = stored_identity(storage, study_id, name)
     space = configs.space_from_json(json.dumps(identity["space"]))
     stored = storage.get_all_trials(study_id, deepcopy=False)
-    ours = [trial for trial in stored if trials.PROPOSAL in trial.user_attrs]
-    records = [trials.to_record(t, space) for t in ours if t.state.is_finished()]
+    metrics, optimize = (
+        tuple(Metric(**metric) for metric in identity[part]) for part in ("metrics", "optimize")
+    )
+    adopted = signing.adopted(storage.get_study_user_attrs(study_id))
+    records = stored_records(stored, adopted, space, metrics, optimize)
     return Results(
         name=name,
         space=space,
-        metrics=tuple(Metric(**metric) for metric in identity["metrics"]),
-        optimize=tuple(Metric(**metric) for metric in identity["optimize"]),
+        metrics=metrics,
+        optimize=optimize,
         constraints=tuple(Constraint(**_fields(c)) for c in identity.get("constraints", ())),
         identity=identity,
-        records=tuple(sorted(records, key=lambda record: record.order)),
+        records=tuple(record for record in records if record.status != "running"),
         sessions=tuple(stored_sessions(storage, study_id)),
     )
 

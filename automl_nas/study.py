@@ -12,34 +12,30 @@ for people who own their loop.
 from __future__ import annotations
 
 import json
-import operator
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ConfigSpace import Configuration, ConfigurationSpace
 
-from automl_nas import configs, evaluation, identity, storages
+from automl_nas import configs, evaluation, foreign, identity, parts, storages
 from automl_nas.budget import Budget
 from automl_nas.errors import (
-    SettingError,
-    SpaceError,
     StudyError,
-    UnknownName,
 )
 from automl_nas.ledger import Ledger, Terms, metrics_to_json
 from automl_nas.limits import Limits
-from automl_nas.objectives.base import FunctionObjective, Objective, Returned
+from automl_nas.objectives.base import Objective, Returned
 from automl_nas.results import Results
 from automl_nas.running import Run
 from automl_nas.session import Session
 from automl_nas.types import Constraint, History, Metric, Record
 
 if TYPE_CHECKING:
+    import optuna
     import pandas as pd
     from distributed import Client
+    from optuna.storages import BaseStorage
 
     from automl_nas.searchers.base import Searcher
 
@@ -85,13 +81,14 @@ class Study:
             StudyError: the searcher's space differs, or the budget's unit is unknown here.
         """
         configs.check_space(space)
-        self.space, self.searcher, self.budget, self.seed = space, searcher, budget, _integer(seed)
+        self.space, self.searcher, self.budget = space, searcher, budget
+        self.seed = parts.integer(seed)
         self.constraints = tuple(constraints)
-        self.objective = _as_objective(objective, optimize, self.constraints)
-        self.optimize = _metrics(self.objective, optimize)
-        _metrics(self.objective, [constraint.metric for constraint in self.constraints])
+        self.objective = parts.as_objective(objective, optimize, self.constraints)
+        self.optimize = parts.metrics(self.objective, optimize)
+        parts.metrics(self.objective, [constraint.metric for constraint in self.constraints])
         self.name = name or f"{self.objective.name}/{searcher.name}/seed{seed}"
-        self.initial = tuple(_initial(space, i, one) for i, one in enumerate(initial))
+        self.initial = tuple(parts.initial(space, i, one) for i, one in enumerate(initial))
         self.max_failures = max_failures
         self.definition: Mapping[str, Any] | None = None
         """Which registered study made it, with which settings (`definitions`)."""
@@ -99,8 +96,44 @@ class Study:
         self._storage: str | None = None
         self._session: Session | None = None
         self._window: int | None = None
-        self._adopt = False
+        self._home: str | BaseStorage | None = None
         self._check()
+
+    @classmethod
+    def from_optuna(
+        cls,
+        study: optuna.Study,
+        objective: Objective | Callable[..., Returned],
+        *,
+        budget: Budget,
+        space: ConfigurationSpace | None = None,
+        searcher: Searcher | None = None,
+        **settings: Any,
+    ) -> Study:
+        """Goes on with an existing Optuna study, in place: its trials are the first records.
+
+        They stay as they are and are charged nothing. `run()` without a storage writes to the
+        study's own. An objective of Optuna's is `lambda c: theirs(optuna.trial.FixedTrial(c))`.
+
+        Args:
+            study: with whatever sampler, in any storage.
+            objective: measures what the study has measured.
+            budget: of the new trials alone.
+            space: what the trials were drawn from; None: as far as their distributions tell.
+            searcher: proposes; None: the study's own sampler.
+            settings: further ones of a `Study`, such as `seed`.
+
+        Raises:
+            SpaceError: the trials do not tell their space.
+            StudyError: a trial is no configuration of `space` (when it is opened).
+        """
+        from automl_nas.searchers.from_optuna import OptunaSearcher
+
+        searcher = searcher or OptunaSearcher.from_study(study, space)
+        settings = {"optimize": foreign.metrics(study), "name": study.study_name, **settings}
+        made = cls(searcher.space, objective, searcher, budget=budget, **settings)
+        made._home = foreign.home(study)
+        return made
 
     def _check(self) -> None:
         if configs.space_to_json(self.searcher.space) != configs.space_to_json(self.space):
@@ -196,8 +229,12 @@ class Study:
             for callback in callbacks:
                 callback(self, record)
 
+        adopt = self._home is not None
         opening = self._opening(
-            storage, Terms(accept, shared, deterministic, self._adopt), window, group_commit
+            storage,
+            Terms(accept, shared, deterministic, adopt),
+            window,
+            group_commit,
         )
         with opening as session, limits.executor(self.objective, self.space) as executor:
             Run(session, executor, tell).to_the_end()
@@ -207,7 +244,7 @@ class Study:
     @contextmanager
     def open(self, storage: str | None = None, *, accept: Collection[str] = ()) -> Iterator[Study]:
         """Opens or creates the study's ledger for `ask` and `tell`, and closes it again."""
-        with self._opening(storage, Terms(accept, adopt=self._adopt)):
+        with self._opening(storage, Terms(accept, adopt=self._home is not None)):
             yield self
 
     @contextmanager
@@ -218,10 +255,14 @@ class Study:
         window: int | None = None,
         group_commit: float | None = None,
     ) -> Iterator[Session]:
-        opened = storages.patient(storages.open_storage(storage, group_commit=group_commit))
+        storage = storage or (self._home if isinstance(self._home, str) else None)
         self._storage, self._window = storage, window
         with storages.translated(storage), ExitStack() as closing:
-            closing.callback(storages.close, opened)
+            if storage is None and self._home is not None and not isinstance(self._home, str):
+                opened = self._home
+            else:
+                opened = storages.patient(storages.open_storage(storage, group_commit=group_commit))
+                closing.callback(storages.close, opened)
             ledger = Ledger(
                 opened,
                 self.name,
@@ -232,7 +273,7 @@ class Study:
                 url=storage,
                 terms=terms,
             )
-            self._session = Session(self, ledger, _study_folder(storage, self.name), window)
+            self._session = Session(self, ledger, parts.folder(storage, self.name), window)
             try:
                 yield self._session
             finally:
@@ -306,53 +347,3 @@ class Study:
     def dataframe(self) -> pd.DataFrame:
         """One row a record; see `Results.dataframe`."""
         return self.results().dataframe()
-
-
-def _as_objective(
-    objective: Objective | Callable[..., Returned],
-    optimize: Sequence[Metric | str],
-    constraints: Sequence[Constraint],
-) -> Objective:
-    if isinstance(objective, Objective):
-        return objective
-    if not optimize:
-        raise StudyError(
-            'a plain function needs its metrics: Study(..., optimize=[Metric("error")]).'
-        )
-    metrics = [m if isinstance(m, Metric) else Metric(m) for m in optimize]
-    limited = [Metric(c.metric) for c in constraints if c.metric not in {m.name for m in metrics}]
-    return FunctionObjective(objective, (*metrics, *limited))
-
-
-def _metrics(objective: Objective, optimize: Sequence[Metric | str]) -> tuple[Metric, ...]:
-    known = {metric.name: metric for metric in objective.metrics}
-    names = [m.name if isinstance(m, Metric) else m for m in optimize] or list(known)[:1]
-    for name in names:
-        if name not in known:
-            raise UnknownName("metric", name, known)
-    return tuple(known[name] for name in names)
-
-
-def _study_folder(storage: str | None, name: str) -> Path | None:
-    path = storages.local_path(storage)
-    if path is None:
-        return None
-    slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)
-    return path.with_suffix(".files") / f"{slug}-{configs.digest({'name': name})[:6]}"
-
-
-def _integer(seed: int) -> int:
-    try:
-        return operator.index(seed)
-    except TypeError:
-        raise SettingError(f"a study's seed must be an integer, got {seed!r}.") from None
-
-
-def _initial(space: ConfigurationSpace, index: int, given: Configuration) -> Configuration:
-    """An initial configuration as a member of the space."""
-    try:
-        return configs.adopt(space, given)
-    except (ValueError, AttributeError) as error:
-        raise SpaceError(
-            f"initial[{index}] = {given!r} is not a configuration of the study's space: {error}"
-        ) from error

@@ -62,7 +62,7 @@ def delete(storage: str, name: str, *, yes: bool) -> None:
     import shutil
 
     from automl_nas import storages
-    from automl_nas.study import _study_folder
+    from automl_nas.parts import folder as study_folder
 
     storage = url(storage)
     with storages.translated(storage):
@@ -75,7 +75,7 @@ def delete(storage: str, name: str, *, yes: bool) -> None:
             )
         opened.delete_study(study_id)
         opened.remove_session()
-    folder = _study_folder(storage, name)
+    folder = study_folder(storage, name)
     if folder is not None and folder.exists():
         shutil.rmtree(folder)
     click.echo(f"deleted {name} with {count} trials")
@@ -88,7 +88,7 @@ def delete(storage: str, name: str, *, yes: bool) -> None:
 def rename(storage: str, name: str, new: str) -> None:
     """Give study NAME in STORAGE the name NEW; a script has to use the new name, too."""
     from automl_nas import storages
-    from automl_nas.study import _study_folder
+    from automl_nas.parts import folder as study_folder
 
     storage = url(storage)
     with storages.translated(storage):
@@ -97,7 +97,7 @@ def rename(storage: str, name: str, new: str) -> None:
             raise StudyError(f"{storage} holds a study {new!r} already: choose another name.")
         _rename(opened, study_id, new)
         opened.remove_session()
-    old_folder, new_folder = _study_folder(storage, name), _study_folder(storage, new)
+    old_folder, new_folder = study_folder(storage, name), study_folder(storage, new)
     if old_folder is not None and new_folder is not None and old_folder.exists():
         old_folder.rename(new_folder)
     click.echo(f"renamed {name} to {new}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from automl_nas.errors import AutoMLNASError
-from automl_nas.parallel import _THREADS
+from automl_nas.parallel import THREADS
 
 HASH_SEEDS = (1, 2, 3)
 """Of the servers: the first one runs what is not interrupted."""
@@ -74,7 +74,7 @@ def servers(folder: Path, packages: Sequence[str]) -> Iterator[Servers]:
 
 
 def _start(path: Path, hash_seed: int, packages: Sequence[str]) -> subprocess.Popen[bytes]:
-    settings = {"PYTHONHASHSEED": str(hash_seed), **dict.fromkeys(_THREADS, "1")}
+    settings = {"PYTHONHASHSEED": str(hash_seed), **dict.fromkeys(THREADS, "1")}
     command = [sys.executable, "-m", "automl_nas.selftest.server", str(path), *packages]
     with path.with_suffix(".log").open("wb") as log:
         return subprocess.Popen(command, env=os.environ | settings, stderr=log)
