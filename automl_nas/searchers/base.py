@@ -21,7 +21,7 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from ConfigSpace import ConfigurationSpace
 
@@ -34,8 +34,9 @@ from automl_nas.types import History, Proposal, Record
 class Searcher(Protocol):
     """Proposes configurations from what is known so far."""
 
-    packages: ClassVar[tuple[str, ...]]
-    """Distributions whose versions are part of the study's identity."""
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Distributions whose versions are part of the study's identity."""
 
     @property
     def space(self) -> ConfigurationSpace:
@@ -156,6 +157,14 @@ def measured(history: History) -> set[str]:
     The set is kept and grows with the record: not to be changed.
     """
     return folded(history, "measured", _Measured).digests
+
+
+def startup(searcher: Searcher) -> int:
+    """How many learnable records a searcher needs before it learns at all; 0 where it is silent.
+
+    A searcher says so in a property `startup`, which is optional.
+    """
+    return int(getattr(searcher, "startup", 0))
 
 
 def require_choice(space: ConfigurationSpace, engine: str) -> None:

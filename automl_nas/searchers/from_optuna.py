@@ -156,6 +156,15 @@ class OptunaSearcher:
 
         return recipe(self.space, self.sampler, self.settings)
 
+    @property
+    def startup(self) -> int:
+        """The sampler's population, or its start-up trials."""
+        import optuna
+
+        parameters = inspect.signature(getattr(optuna.samplers, self._kind.sampler)).parameters
+        found = [name for name in ("population_size", "n_startup_trials") if name in parameters]
+        return max((self.settings.get(n, parameters[n].default) for n in found), default=0)
+
     def propose(self, history: History, number: int) -> Proposal:
         """The sampler's next suggestion given the record.
 

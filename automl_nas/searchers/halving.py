@@ -1,0 +1,214 @@
+"""Successive halving and Hyperband around any searcher, as a function of the record.
+
+    HalvingSearcher(OptunaSearcher(space, "tpe"), scheme="asha", eta=3)
+    create("asha:optuna:tpe", space)         # the same by name; "hyperband" is around random search
+
+The objective has to have a fidelity. Many configurations are measured cheaply, on the lowest rung;
+the better ones move up, each to a trial of its own whose `parent` is the trial on the rung below.
+Schemes (`automl_nas.searchers.brackets`): `asha` and `hyperband` never wait, the usual choice;
+`synchronous-halving` and `synchronous-hyperband` fill one rung after the other. Rungs are ranked by
+the study's metrics: by loss, with several metrics by non-domination and crowding, infeasible last.
+
+What the inner searcher learns from (BOHB: Falkner et al. 2018, ICML, section 3.2): the records of
+the highest rung with at least d + 3 measured configurations, d hyperparameters, as if they were at
+full fidelity; pending configurations as pending. Departures: a rung also needs as many as the inner
+searcher itself needs to begin learning (a population, a start-up phase), since BOHB's figure is
+meant for kernel densities; as long as no rung has enough, the fullest one is used instead of none;
+no share of random configurations is added. A new configuration that is on any rung already is asked
+for again, with the number moved and the first answer pending.
+
+When the inner searcher has nothing new, promotions go on, one a rung at least, so that there is an
+answer; after the last of them the search ends.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import KW_ONLY, dataclass
+
+from ConfigSpace import ConfigurationSpace
+
+from automl_nas import configs
+from automl_nas.errors import MissingFidelity, SettingError, SpaceExhausted, UnknownName
+from automl_nas.searchers import rungs
+from automl_nas.searchers.base import Searcher, require_unmeasured, startup
+from automl_nas.searchers.brackets import BRACKET, RUNG, SCHEMES, Job, Ladder, promotion
+from automl_nas.settings import require_positive
+from automl_nas.types import Cache, History, Proposal, Record
+
+_ATTEMPTS = 10
+"""Known configurations in a row after which one is proposed again, for the study to answer."""
+_STRIDE = 10_007
+"""Between the numbers of attempts; odd, as positions of QMC a power of two apart are neighbours."""
+_BEYOND_BOHB = 3
+"""Added to the number of hyperparameters: N_min = d + 1, and a model needs N_min + 2 points."""
+_OTHERS_NOTES = ("initial", "nudged")
+"""The study's own notes in attrs: they say how a configuration came about, not its promotion."""
+
+
+@dataclass(frozen=True)
+class HalvingSearcher:
+    """Decides how dearly each configuration of another searcher is measured.
+
+    Raises:
+        UnknownName: a scheme that there is not.
+        SettingError: an inner searcher that decides fidelities or trains networks by itself, or a
+            number out of its range.
+    """
+
+    inner: Searcher
+    """Proposes the configurations."""
+    _: KW_ONLY
+    scheme: str = "asha"
+    """asha, hyperband, synchronous-halving or synchronous-hyperband."""
+    minimum: int = 1
+    """Smallest amount of the fidelity that a rung may have."""
+    eta: int = 3
+    """Of `eta` configurations of a rung one is promoted, to `eta` times the amount."""
+    enough: int = 0
+    """Measured configurations that a rung needs for being learned from; 0: the rule above."""
+    alias: str = ""
+    """Another name than `<scheme>:<inner searcher>`."""
+
+    def __post_init__(self) -> None:
+        if self.scheme not in SCHEMES:
+            raise UnknownName("halving scheme", self.scheme, SCHEMES)
+        require_positive(self, "minimum", "eta")
+        if self.eta < 2:
+            raise SettingError(f"HalvingSearcher.eta must be 2 or more, got {self.eta}.")
+        if self.enough:
+            require_positive(self, "enough")
+        refuse(self.inner.name, wraps=isinstance(self.inner, HalvingSearcher))
+
+    @property
+    def name(self) -> str:
+        """The scheme and the inner searcher, such as `asha:optuna:tpe`."""
+        return self.alias or f"{self.scheme}:{self.inner.name}"
+
+    @property
+    def space(self) -> ConfigurationSpace:
+        """The inner searcher's."""
+        return self.inner.space
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The inner searcher's, and what configurations are made of."""
+        return tuple(sorted({*self.inner.packages, "ConfigSpace"}))
+
+    def propose(self, history: History, number: int) -> Proposal | None:
+        """A promotion, or a new configuration of the inner searcher.
+
+        Raises:
+            MissingFidelity: the objective cannot measure cheaper.
+            SpaceExhausted: nothing new is left and nothing is to be promoted.
+        """
+        ladder = self._ladder(history)
+        job = SCHEMES[self.scheme].schedule(ladder)
+        if job.promoted is not None:
+            return self._at(ladder, job, _promoted(job.promoted))
+        reason = None
+        try:
+            proposal = self._new(ladder, number)
+        except SpaceExhausted as exhausted:
+            proposal, reason = None, exhausted
+        if proposal is not None:
+            return self._at(ladder, job, proposal)
+        last = promotion(ladder, least=1)
+        if last is not None and last.promoted is not None:
+            return self._at(ladder, last, _promoted(last.promoted))
+        if reason is not None:
+            raise reason
+        return None
+
+    def rungs(self, full: int) -> tuple[int, ...]:
+        """Amounts of a fidelity with this full amount, ascending."""
+        return rungs.amounts(full, self.minimum, self.eta)
+
+    def _ladder(self, history: History) -> Ladder:
+        if history.fidelity is None:
+            raise MissingFidelity(self.name)
+        found = self.rungs(history.fidelity.full)
+        return Ladder(history, self.name, found, self.eta, SCHEMES[self.scheme].home)
+
+    def _at(self, ladder: Ladder, job: Job, proposal: Proposal) -> Proposal:
+        """The proposal as the job wants it measured."""
+        amount = ladder.amounts[job.rung] if job.rung < ladder.top else None
+        attrs = {**proposal.attrs, BRACKET: job.bracket, RUNG: job.rung}
+        return dataclasses.replace(proposal, fidelity=amount, attrs=attrs)
+
+    def _new(self, ladder: Ladder, number: int) -> Proposal | None:
+        """A configuration that is on no rung yet, as far as the inner searcher can find one."""
+        everything = [_lesson_from(member.record) for member in ladder.members]
+        lesson = self._lesson(ladder)
+        require_unmeasured(self.space, dataclasses.replace(lesson, records=everything))
+        for attempt in range(_ATTEMPTS):
+            at = number + attempt * _STRIDE
+            proposal = self.inner.propose(lesson, at)
+            if proposal is None or configs.digest(proposal.configuration) not in ladder.seen:
+                break
+            tried = Record(at, proposal.configuration, self.inner.name, attrs=proposal.attrs)
+            lesson = dataclasses.replace(lesson, pending=[*lesson.pending, tried])
+        return proposal
+
+    def _lesson(self, ladder: Ladder) -> History:
+        """What the inner searcher may know: one rung, as if it were the full fidelity."""
+        rung, history = self._teaching_rung(ladder), ladder.history
+        records = [self._own(record) for record in ladder.on(rung) if record.status != "running"]
+        known = {record.digest for record in records}
+        pending = [self._own(m.record) for m in ladder.members if m.record.status == "running"]
+        return dataclasses.replace(
+            history,
+            records=records,
+            pending=[record for record in pending if record.digest not in known],
+            cache=_part(history.cache, f"rung-{ladder.amounts[rung]}"),
+            fidelity=None,
+        )
+
+    def _teaching_rung(self, ladder: Ladder) -> int:
+        """The highest rung with enough measured configurations, else the fullest."""
+        enough = self.enough or max(len(self.space) + _BEYOND_BOHB, startup(self.inner))
+        measured = [len(_measured(ladder.on(rung))) for rung in range(len(ladder.amounts))]
+        rich = [rung for rung, count in enumerate(measured) if count >= enough]
+        return max(rich) if rich else max(range(len(measured)), key=lambda r: (measured[r], r))
+
+    def _own(self, record: Record) -> Record:
+        """As the inner searcher would have recorded it."""
+        searcher = self.inner.name if record.searcher == self.name else record.searcher
+        return dataclasses.replace(_lesson_from(record), searcher=searcher)
+
+
+def _lesson_from(record: Record) -> Record:
+    """At full fidelity, and without this module's notes."""
+    attrs = {key: note for key, note in record.attrs.items() if key not in (BRACKET, RUNG)}
+    return dataclasses.replace(record, fidelity=None, parent=None, attrs=attrs)
+
+
+def _measured(records: list[Record]) -> set[str]:
+    return {record.digest for record in records if record.status == "complete"}
+
+
+def _promoted(record: Record) -> Proposal:
+    """The same configuration again, with the inner searcher's notes on it."""
+    attrs = {key: note for key, note in record.attrs.items() if key not in _OTHERS_NOTES}
+    return Proposal(record.configuration, parent=record.number, attrs=attrs)
+
+
+def _part(cache: Cache, name: str) -> Cache:
+    """A part of the cache that the inner searcher has to itself."""
+    folder = cache.folder / name if cache.folder is not None else None
+    return Cache(folder, cache.memory.setdefault(name, {}))
+
+
+def refuse(name: str, *, wraps: bool = False) -> None:
+    """Raises SettingError for an inner searcher that is no mere proposer of configurations."""
+    head = name.partition(":")[0]
+    if head == "gradient":
+        raise SettingError(
+            f"expected an inner searcher that proposes configurations to be measured, got {name!r},"
+            " which trains one supernet and has no cheap measurements: run it alone."
+        )
+    if wraps or head in SCHEMES:
+        raise SettingError(
+            f"expected an inner searcher without fidelities, got {name!r}: give its own inner "
+            "searcher."
+        )
