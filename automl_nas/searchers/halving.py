@@ -14,8 +14,8 @@ the highest rung with at least d + 3 measured configurations, d hyperparameters,
 full fidelity; pending configurations as pending. Departures: a rung also needs as many as the inner
 searcher itself needs to begin learning (a population, a start-up phase), since BOHB's figure is
 meant for kernel densities; as long as no rung has enough, the fullest one is used instead of none;
-no share of random configurations is added. A new configuration that is on any rung already is asked
-for again, with the number moved and the first answer pending.
+no share of random configurations is added. Where the answer is a configuration that is on any rung
+already, it is asked again, with the number moved and everything on other rungs pending.
 
 When the inner searcher has nothing new, promotions go on, one a rung at least, so that there is an
 answer; after the last of them the search ends.
@@ -147,8 +147,19 @@ class HalvingSearcher:
             if proposal is None or configs.digest(proposal.configuration) not in ladder.seen:
                 break
             tried = Record(at, proposal.configuration, self.inner.name, attrs=proposal.attrs)
-            lesson = dataclasses.replace(lesson, pending=[*lesson.pending, tried])
+            before = lesson.pending if attempt else self._elsewhere(ladder, lesson)
+            lesson = dataclasses.replace(lesson, pending=[*before, tried])
         return proposal
+
+    def _elsewhere(self, ladder: Ladder, lesson: History) -> list[Record]:
+        """What the lesson does not tell as measured, each configuration once, as under way."""
+        known = {record.digest for record in lesson.records}
+        found = {m.record.digest: self._own(m.record) for m in ladder.members}
+        return [
+            dataclasses.replace(record, status="running", values={}, failure="")
+            for digest, record in found.items()
+            if digest not in known
+        ]
 
     def _lesson(self, ladder: Ladder) -> History:
         """What the inner searcher may know: one rung, as if it were the full fidelity."""

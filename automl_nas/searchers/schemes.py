@@ -59,7 +59,9 @@ def synchronous_halving(
 ) -> HalvingSearcher:
     """Successive halving, rung by rung, around any searcher; default: random search."""
     made = _made(space, inner, inner_settings)
-    return HalvingSearcher(made, scheme="synchronous-halving", minimum=minimum, eta=eta, enough=enough)
+    return HalvingSearcher(
+        made, scheme="synchronous-halving", minimum=minimum, eta=eta, enough=enough
+    )
 
 
 def synchronous_hyperband(
@@ -73,7 +75,9 @@ def synchronous_hyperband(
 ) -> HalvingSearcher:
     """Hyperband, rung by rung, around any searcher; default: random search."""
     made = _made(space, inner, inner_settings)
-    return HalvingSearcher(made, scheme="synchronous-hyperband", minimum=minimum, eta=eta, enough=enough)
+    return HalvingSearcher(
+        made, scheme="synchronous-hyperband", minimum=minimum, eta=eta, enough=enough
+    )
 
 
 def _made(space: ConfigurationSpace, inner: str | Searcher, settings: Settings) -> Searcher:

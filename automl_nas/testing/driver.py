@@ -15,7 +15,6 @@ from automl_nas.errors import SpaceExhausted
 from automl_nas.searchers.base import Searcher
 from automl_nas.types import Cost, Fidelity, History, Metric, Proposal, Record
 
-
 _NOISE = 0.5
 """Of a measurement at fidelity 1; it falls with the fidelity."""
 
