@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -146,6 +146,17 @@ def require_unmeasured(space: ConfigurationSpace, history: History) -> None:
         return
     size = _count(space, 1 << answers.bit_length(), history)
     if size is not None and answers >= size and len(measured(history)) >= size:
+        raise SpaceExhausted(
+            f"all {size} configurations of the space have been measured: the search is complete."
+        )
+
+
+def require_unseen(space: ConfigurationSpace, history: History, seen: Collection[str]) -> None:
+    """Raises SpaceExhausted when the digests `seen` are those of all configurations."""
+    if not seen or any(hyperparameter.size == math.inf for hyperparameter in space.values()):
+        return
+    size = _count(space, 1 << len(seen).bit_length(), history)
+    if size is not None and len(seen) >= size:
         raise SpaceExhausted(
             f"all {size} configurations of the space have been measured: the search is complete."
         )

@@ -90,10 +90,18 @@ class Ladder:
         """Digests of all configurations on any rung."""
         return {member.record.digest for member in self.members}
 
+    @functools.cached_property
+    def _places(self) -> dict[tuple[int, int | None], list[Record]]:
+        """(rung, bracket; None: all brackets) -> records."""
+        found: dict[tuple[int, int | None], list[Record]] = {}
+        for record, bracket, rung in self.members:
+            for place in ((rung, bracket), (rung, None)):
+                found.setdefault(place, []).append(record)
+        return found
+
     def on(self, rung: int, bracket: int | None = None) -> list[Record]:
         """Records on a rung, of one bracket or of all."""
-        found = (m for m in self.members if m.rung == rung and bracket in (None, m.bracket))
-        return [member.record for member in found]
+        return self._places.get((rung, bracket), [])
 
     def above(self, rung: int) -> list[Record]:
         """Records on all higher rungs of all brackets."""

@@ -15,7 +15,8 @@ full fidelity; pending configurations as pending. Departures: a rung also needs 
 searcher itself needs to begin learning (a population, a start-up phase), since BOHB's figure is
 meant for kernel densities; as long as no rung has enough, the fullest one is used instead of none;
 no share of random configurations is added. Where the answer is a configuration that is on any rung
-already, it is asked again, with the number moved and everything on other rungs pending.
+already, it is asked again, with the number moved and everything on other rungs pending; the tenth
+such answer is moved to a new neighbour.
 
 When the inner searcher has nothing new, promotions go on, one a rung at least, so that there is an
 answer; after the last of them the search ends.
@@ -24,20 +25,23 @@ answer; after the last of them the search ends.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from dataclasses import KW_ONLY, dataclass
 
 from ConfigSpace import ConfigurationSpace
 
-from automl_nas import configs
+from automl_nas import configs, seeds
 from automl_nas.errors import MissingFidelity, SettingError, SpaceExhausted, UnknownName
 from automl_nas.searchers import rungs
-from automl_nas.searchers.base import Searcher, require_unmeasured, startup
+from automl_nas.searchers.base import Searcher, require_unseen, startup
 from automl_nas.searchers.brackets import BRACKET, RUNG, SCHEMES, Job, Ladder, promotion
 from automl_nas.settings import require_positive
 from automl_nas.types import Cache, History, Proposal, Record
 
 _ATTEMPTS = 10
-"""Known configurations in a row after which one is proposed again, for the study to answer."""
+"""Known configurations in a row after which a neighbour is proposed instead."""
+_DRAWS = 1_000
+"""Draws in search of a new configuration where no neighbour is one."""
 _STRIDE = 10_007
 """Between the numbers of attempts; odd, as positions of QMC a power of two apart are neighbours."""
 _BEYOND_BOHB = 3
@@ -137,43 +141,53 @@ class HalvingSearcher:
         return dataclasses.replace(proposal, fidelity=amount, attrs=attrs)
 
     def _new(self, ladder: Ladder, number: int) -> Proposal | None:
-        """A configuration that is on no rung yet, as far as the inner searcher can find one."""
-        everything = [_lesson_from(member.record) for member in ladder.members]
+        """A configuration that is on no rung yet, where there is one."""
+        require_unseen(self.space, ladder.history, ladder.seen)
         lesson = self._lesson(ladder)
-        require_unmeasured(self.space, dataclasses.replace(lesson, records=everything))
         for attempt in range(_ATTEMPTS):
             at = number + attempt * _STRIDE
             proposal = self.inner.propose(lesson, at)
             if proposal is None or configs.digest(proposal.configuration) not in ladder.seen:
-                break
+                return proposal
             tried = Record(at, proposal.configuration, self.inner.name, attrs=proposal.attrs)
-            before = lesson.pending if attempt else self._elsewhere(ladder, lesson)
+            before = lesson.pending if attempt else self._elsewhere(ladder)
             lesson = dataclasses.replace(lesson, pending=[*before, tried])
-        return proposal
+        return self._moved(ladder, tried, number)
 
-    def _elsewhere(self, ladder: Ladder, lesson: History) -> list[Record]:
-        """What the lesson does not tell as measured, each configuration once, as under way."""
-        known = {record.digest for record in lesson.records}
-        found = {m.record.digest: self._own(m.record) for m in ladder.members}
-        return [
-            dataclasses.replace(record, status="running", values={}, failure="")
-            for digest, record in found.items()
-            if digest not in known
-        ]
+    def _moved(self, ladder: Ladder, tried: Record, number: int) -> Proposal:
+        """A neighbour that is on no rung, else a draw that is on none, else the same again."""
+        rng = seeds.rng("halving", ladder.history.seed, number)
+        near = list(configs.neighbours(configs.adopt(self.space, tried.configuration), rng))
+        shuffled = (near[int(index)] for index in rng.permutation(len(near)))
+        drawn = (configs.sample(self.space, rng) for _ in range(_DRAWS))
+        for configuration in itertools.chain(shuffled, drawn):
+            if configs.digest(configuration) not in ladder.seen:
+                return Proposal(configuration, attrs={**tried.attrs, "nudged": True})
+        return Proposal(tried.configuration, attrs=tried.attrs)
 
     def _lesson(self, ladder: Ladder) -> History:
         """What the inner searcher may know: one rung, as if it were the full fidelity."""
         rung, history = self._teaching_rung(ladder), ladder.history
-        records = [self._own(record) for record in ladder.on(rung) if record.status != "running"]
-        known = {record.digest for record in records}
-        pending = [self._own(m.record) for m in ladder.members if m.record.status == "running"]
+        told = [record for record in ladder.on(rung) if record.status != "running"]
+        known = {record.digest for record in told}
+        running = [m.record for m in ladder.members if m.record.status == "running"]
         return dataclasses.replace(
             history,
-            records=records,
-            pending=[record for record in pending if record.digest not in known],
+            records=[self._own(record) for record in told],
+            pending=[self._own(record) for record in running if record.digest not in known],
             cache=_part(history.cache, f"rung-{ladder.amounts[rung]}"),
             fidelity=None,
         )
+
+    def _elsewhere(self, ladder: Ladder) -> list[Record]:
+        """What is on other rungs than the taught one, each configuration once, as under way."""
+        rung = self._teaching_rung(ladder)
+        told = {record.digest for record in ladder.on(rung) if record.status != "running"}
+        found = {m.record.digest: m.record for m in ladder.members if m.record.digest not in told}
+        return [
+            dataclasses.replace(self._own(record), status="running", values={}, failure="")
+            for record in found.values()
+        ]
 
     def _teaching_rung(self, ladder: Ladder) -> int:
         """The highest rung with enough measured configurations, else the fullest."""
@@ -185,10 +199,10 @@ class HalvingSearcher:
     def _own(self, record: Record) -> Record:
         """As the inner searcher would have recorded it."""
         searcher = self.inner.name if record.searcher == self.name else record.searcher
-        return dataclasses.replace(_lesson_from(record), searcher=searcher)
+        return dataclasses.replace(_as_full(record), searcher=searcher)
 
 
-def _lesson_from(record: Record) -> Record:
+def _as_full(record: Record) -> Record:
     """At full fidelity, and without this module's notes."""
     attrs = {key: note for key, note in record.attrs.items() if key not in (BRACKET, RUNG)}
     return dataclasses.replace(record, fidelity=None, parent=None, attrs=attrs)
