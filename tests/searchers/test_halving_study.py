@@ -14,7 +14,6 @@ from automl_nas.errors import MissingFidelity
 from automl_nas.testing import cell_space, losses, tiny_space
 from tests.test_kill import Killer, shown
 
-
 EPOCHS = Fidelity("epochs", 9)
 
 
