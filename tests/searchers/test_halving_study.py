@@ -55,7 +55,7 @@ def study(name, *, optimize=("error",), objective=None, trials=30, space=None, *
     searcher = registry.create(name, space)
     return Study(
         space, objective or Curves(), searcher, budget=Budget(trials=trials), optimize=optimize,
-        name="s", failures=30, **settings,
+        name="s", max_failures=30, **settings,
     )  # fmt: skip
 
 
