@@ -162,3 +162,18 @@ def test_the_identity_tells_the_inner_searcher():
     assert described["searcher"]["name"] == "asha:optuna:tpe"
     assert described["searcher"]["recipe"]["inner"]["sampler"] == "tpe"
     assert "optuna" in described["versions"]
+
+
+@pytest.mark.slow
+def test_workers_promote_nothing_twice_and_repeat_exactly(tmp_path):
+    runs = []
+    for i in range(2):
+        made = study("asha:optuna:tpe", objective=Curves(continues=True))
+        made.run(f"journal:{tmp_path}/{i}.log", workers=3, deterministic=True)
+        runs.append(
+            sorted((r.number, r.digest, r.fidelity or 9, r.parent or -1) for r in made.records)
+        )
+    assert runs[0] == runs[1]
+    pairs = [(digest, epochs) for _, digest, epochs, _ in runs[0]]
+    assert len(set(pairs)) == len(pairs) == 30
+    assert {epochs for _, epochs in pairs} == {1, 3, 9}
