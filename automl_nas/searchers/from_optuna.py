@@ -159,11 +159,15 @@ class OptunaSearcher:
     @property
     def startup(self) -> int:
         """The sampler's population, or its start-up trials."""
+        names = ("population_size", "n_startup_trials")
+        if not isinstance(self.sampler, str):
+            return max(int(getattr(self.sampler, f"_{name}", 0)) for name in names)
         import optuna
 
-        parameters = inspect.signature(getattr(optuna.samplers, self._kind.sampler)).parameters
-        found = [name for name in ("population_size", "n_startup_trials") if name in parameters]
-        return max((self.settings.get(n, parameters[n].default) for n in found), default=0)
+        made = getattr(optuna.samplers, KINDS[self.sampler].sampler)
+        known = inspect.signature(made).parameters
+        found = [name for name in names if name in known]
+        return max((int(self.settings.get(n, known[n].default)) for n in found), default=0)
 
     def propose(self, history: History, number: int) -> Proposal:
         """The sampler's next suggestion given the record.

@@ -173,7 +173,7 @@ class HalvingSearcher:
         running = [m.record for m in ladder.members if m.record.status == "running"]
         return dataclasses.replace(
             history,
-            records=[self._own(record) for record in told],
+            records=tuple(self._kept(record, history.cache) for record in told),
             pending=[self._own(record) for record in running if record.digest not in known],
             cache=_part(history.cache, f"rung-{ladder.amounts[rung]}"),
             fidelity=None,
@@ -196,16 +196,21 @@ class HalvingSearcher:
         rich = [rung for rung, count in enumerate(measured) if count >= enough]
         return max(rich) if rich else max(range(len(measured)), key=lambda r: (measured[r], r))
 
+    def _kept(self, record: Record, cache: Cache) -> Record:
+        """The same object for the same record: what the inner searcher folded stays folded."""
+        copies: dict[int, tuple[Record, Record]] = cache.memory.setdefault("copies", {})
+        known = copies.get(record.number)
+        if known is None or known[0] is not record:
+            known = copies[record.number] = (record, self._own(record))
+        return known[1]
+
     def _own(self, record: Record) -> Record:
-        """As the inner searcher would have recorded it."""
+        """As the inner searcher would have recorded it: full fidelity, and its own notes only."""
+        attrs = {key: note for key, note in record.attrs.items() if key not in (BRACKET, RUNG)}
         searcher = self.inner.name if record.searcher == self.name else record.searcher
-        return dataclasses.replace(_as_full(record), searcher=searcher)
-
-
-def _as_full(record: Record) -> Record:
-    """At full fidelity, and without this module's notes."""
-    attrs = {key: note for key, note in record.attrs.items() if key not in (BRACKET, RUNG)}
-    return dataclasses.replace(record, fidelity=None, parent=None, attrs=attrs)
+        return dataclasses.replace(
+            record, fidelity=None, parent=None, attrs=attrs, searcher=searcher
+        )
 
 
 def _measured(records: list[Record]) -> set[str]:
@@ -232,8 +237,18 @@ def refuse(name: str, *, wraps: bool = False) -> None:
             f"expected an inner searcher that proposes configurations to be measured, got {name!r},"
             " which trains one supernet and has no cheap measurements: run it alone."
         )
-    if wraps or head in SCHEMES:
+    if wraps or head in SCHEMES or _halves(name):
         raise SettingError(
             f"expected an inner searcher without fidelities, got {name!r}: give its own inner "
             "searcher."
         )
+
+
+def _halves(name: str) -> bool:
+    """Whether it is one of Syne Tune's methods that decide fidelities."""
+    head, _, method = name.partition(":")
+    if head != "syne-tune":
+        return False
+    from automl_nas.searchers.syne_tune_asha import INNER
+
+    return method in INNER

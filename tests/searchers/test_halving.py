@@ -6,11 +6,13 @@ from typing import ClassVar
 
 import pytest
 from ConfigSpace import ConfigurationSpace
+from optuna.samplers import NSGAIISampler, TPESampler
 
 from automl_nas import configs, registry, seeds
 from automl_nas.errors import MissingFidelity, SettingError, SpaceExhausted, UnknownName
 from automl_nas.searchers import EvolutionSearcher, HalvingSearcher, OptunaSearcher, RandomSearcher
 from automl_nas.searchers import rungs as arithmetic
+from automl_nas.searchers.base import startup
 from automl_nas.testing import cell_space, nasty_space, tiny_space
 from automl_nas.types import Cache, Constraint, Fidelity, History, Proposal, Record
 from tests.searchers.halving_runs import FULL, ONE, TWO, amount, simulate
@@ -281,7 +283,7 @@ def test_the_inner_searcher_has_a_cache_of_its_own(tmp_path):
     cache = Cache(tmp_path)
     found = told(HalvingSearcher(Spy(SPACE)), replace(history_of([]), cache=cache))
     found.cache.memory["x"] = 1
-    assert list(cache.memory) == ["rung-27"]
+    assert cache.memory["rung-27"] is found.cache.memory
     assert found.cache.folder == tmp_path / "rung-27"
     assert list(tmp_path.iterdir()) == []
 
@@ -346,6 +348,28 @@ def test_an_answer_is_found_though_the_best_fail_at_the_top():
     fails = lambda r: r.digest == answer and r.fidelity is None  # noqa: E731
     history = simulate(HalvingSearcher(RandomSearcher(space)), space, 100, fails=fails)
     assert {r.digest for r in history.records if r.selectable} - {answer}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "expected"),
+    [
+        ("random", {}, 0),
+        ("regularized-evolution", {}, 50),
+        ("local-search", {"initial": 4}, 4),
+        ("optuna:tpe", {}, 10),
+        ("optuna:tpe", {"settings": {"n_startup_trials": 5}}, 5),
+        ("optuna:nsga2", {}, 50),
+        ("optuna:random", {}, 0),
+        ("optuna:tpe", {"sampler": TPESampler(n_startup_trials=7)}, 7),
+        ("optuna:nsga2", {"sampler": NSGAIISampler(population_size=8)}, 8),
+        ("syne-tune:mo-rea", {}, 100),
+        ("syne-tune:tpe", {}, 0),
+        ("smac:rf", {}, 0),
+    ],
+)
+def test_what_searchers_need_to_begin_learning(name, settings, expected):
+    name = name.partition(":")[0] if "sampler" in settings else name
+    assert startup(registry.create(name, SPACE, **settings)) == expected
 
 
 @dataclass(frozen=True)
@@ -415,6 +439,8 @@ def test_searchers_that_decide_for_themselves_are_refused_by_name():
         HalvingSearcher(ASHA)
     with pytest.raises(SettingError, match="without fidelities, got 'mine'"):
         HalvingSearcher(replace(ASHA, alias="mine"))
+    with pytest.raises(SettingError, match="without fidelities, got 'syne-tune:bohb'"):
+        registry.create("asha:syne-tune:bohb", SPACE)
     with pytest.raises(SettingError, match="'gradient:darts', which trains one supernet"):
         registry.create("asha:gradient:darts", SPACE)
 
