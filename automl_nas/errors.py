@@ -8,6 +8,7 @@ AutoMLNASError
 │   └── SpaceExhausted     every configuration of a finite space has been measured
 ├── UnsupportedObjectives  a searcher cannot optimise this number of metrics
 ├── UnsupportedConstraints a searcher would ignore the study's constraints
+├── MissingFidelity        a multi-fidelity searcher, but an objective without a fidelity
 ├── StudyError             a study that cannot go on
 │   ├── StudyMismatch      reopened with another space, objective, searcher, seed or version
 │   ├── StudyBusy          another live process is running it
@@ -88,6 +89,17 @@ class UnsupportedConstraints(AutoMLNASError):
             f"{searcher} cannot be told of constraints (on {', '.join(metrics)}): use "
             "optuna:tpe, optuna:gp, optuna:nsga2, optuna:nsga3, regularized-evolution, "
             "local-search or random."
+        )
+
+
+class MissingFidelity(AutoMLNASError):
+    """A searcher needs cheaper measurements, which the objective does not have."""
+
+    def __init__(self, searcher: str) -> None:
+        self.searcher = searcher
+        super().__init__(
+            f"{searcher} measures at several fidelities, but the objective has none: give it a "
+            'fidelity such as Fidelity("epochs", 27), or use the inner searcher alone.'
         )
 
 

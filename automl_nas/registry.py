@@ -6,13 +6,15 @@ The built-ins come through the same door as a stranger's package:
     mine = "my_package.search:MySearcher"        # then: create("mine", space), --searcher mine
 
 A searcher class with a ClassVar `variant` (the name of one of its fields) is also reached as
-`name:value`, such as `optuna:tpe`; a ClassVar `variants` lists the values for `automl-nas list`.
+`name:value`, such as `optuna:tpe`; a ClassVar `variants` lists the values for `automl-nas list`. A
+function of (space, inner, ...) is a searcher around others and reached as `asha:optuna:tpe`.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib.metadata
+import inspect
 from typing import TYPE_CHECKING, Any, Literal
 
 from automl_nas.errors import AutoMLNASError, UnknownName
@@ -60,22 +62,37 @@ def load(kind: Kind, name: str) -> Any:
         ) from error
 
 
+def variant(searcher: Any) -> str | None:
+    """The setting that follows the colon in a registered searcher's name; None: there is none."""
+    field: str | None = getattr(searcher, "variant", None)
+    around = field is None and callable(searcher) and "inner" in _parameters(searcher)
+    return "inner" if around else field
+
+
+def _parameters(searcher: Any) -> dict[str, inspect.Parameter]:
+    """What may be set, the space aside."""
+    parameters = dict(inspect.signature(searcher).parameters)
+    parameters.pop("space", None)
+    return parameters
+
+
 def create(name: str, space: ConfigurationSpace, **settings: Any) -> Searcher:
-    """A searcher by name: `random`, `optuna:tpe`, `gradient:darts`.
+    """A searcher by name: `random`, `optuna:tpe`, `asha:optuna:tpe`, `gradient:darts`.
 
     Raises:
         UnknownName: the searcher, its variant or one of the settings is unknown.
     """
-    head, _, variant = name.partition(":")
+    head, _, value = name.partition(":")
     searcher = load("searcher", head)
-    if variant:
-        field = getattr(searcher, "variant", None)
+    if value:
+        field = variant(searcher)
         if field is None:
             raise UnknownName("searcher", name, names("searcher"))
-        settings = {field: variant, **settings}
-    known = getattr(searcher, "__dataclass_fields__", settings)
+        settings = {field: value, **settings}
+    known = _parameters(searcher)
+    anything = any(p.kind is p.VAR_KEYWORD for p in known.values())
     for setting in settings:
-        if setting not in known:
+        if setting not in known and not anything:
             raise UnknownName(f"setting of {head}", setting, known)
     made: Searcher = searcher(space, **settings)
     return made

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from automl_nas import evaluation, provenance, seeds
+from automl_nas import evaluation, lineage, provenance, seeds
 from automl_nas.errors import MeasurementError, StudyError, TooManyFailures
 from automl_nas.ledger import Ledger, View
 from automl_nas.proposing import Proposer
@@ -192,19 +192,14 @@ class Session:
 
     def trial(self, record: Record) -> Trial:
         """What the objective is told besides configuration and fidelity."""
+        known = self.ledger.records
         return Trial(
             number=record.number,
             seed=self.evaluation_seed,
             folder=self._trial_folder(record.number),
-            parent_folder=self._trial_folder(self._measured_by(record.parent)),
+            parent_folder=self._trial_folder(lineage.measured_by(known, record.parent)),
+            continued=lineage.continued(record, known, self.study.objective),
         )
-
-    def _measured_by(self, number: int | None) -> int | None:
-        """The trial whose evaluation answered this one: only that one has a checkpoint."""
-        for record in self.ledger.records if number is not None else ():
-            if record.number == number and record.duplicate_of is not None:
-                return record.duplicate_of
-        return number
 
     def _trial_folder(self, number: int | None) -> Path | None:
         return self.folder / f"trial-{number}" if self.folder and number is not None else None

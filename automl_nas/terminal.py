@@ -38,11 +38,12 @@ def _entry(kind: registry.Kind, name: str) -> tuple[str, str]:
         return name, "(cannot be imported: see `automl-nas doctor`)"
     summary = (loaded.__doc__ or "").strip().split("\n\n")[0]
     shown = [" ".join(summary.split()), ", ".join(getattr(loaded, "variants", ()))]
-    return _spelt(name, loaded), "\n".join(filter(None, shown))
+    return _spelt(kind, name, loaded), "\n".join(filter(None, shown))
 
 
-def _spelt(name: str, loaded: Any) -> str:
-    return f"{name}:{loaded.variant.upper()}" if hasattr(loaded, "variant") else name
+def _spelt(kind: registry.Kind, name: str, loaded: Any) -> str:
+    variant = registry.variant(loaded) if kind == "searcher" else None
+    return f"{name}:{variant.upper()}" if variant else name
 
 
 class _Progress:

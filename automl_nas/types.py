@@ -103,6 +103,9 @@ class Trial:
     """For checkpoints, not created yet; None where the study has no folder."""
     parent_folder: Path | None = None
     """Folder of the trial that this one continues."""
+    continued: int = 0
+    """Amount of the fidelity that the trial which this one continues has been charged for; 0 where
+    there is none, it has another configuration, or the objective does not continue trials."""
     report: Callable[[int, Mapping[str, float]], None] = lambda _step, _values: None
     """`report(step, values)`: a point of the learning curve, kept with the trial."""
 

@@ -44,7 +44,7 @@ def test_help_names_every_command():
 def test_list_shows_what_is_registered():
     done = automl_nas("list")
     assert done.returncode == 0
-    for name in ("random", "optuna:SAMPLER", "smac:FACADE", "nasbench201", "compare"):
+    for name in ("random", "optuna:SAMPLER", "smac:FACADE", "asha:INNER", "nasbench201", "compare"):
         assert name in done.stdout
 
 

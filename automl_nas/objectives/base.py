@@ -22,7 +22,11 @@ Returned = Measurement | Mapping[str, float] | float
 
 @runtime_checkable
 class Objective(Protocol):
-    """Measures configurations."""
+    """Measures configurations.
+
+    One with a true attribute `continues` (optional) goes on from what the trial's parent left in
+    `trial.parent_folder` and charges only what lies beyond `trial.continued`.
+    """
 
     @property
     def name(self) -> str:
@@ -59,6 +63,8 @@ class FunctionObjective:
     fidelity: Fidelity | None = None
     full_training_flops: float | None = None
     packages: tuple[str, ...] = ()
+    continues: bool = False
+    """Whether a trial goes on from its parent's folder and charges the rest alone."""
 
     @property
     def name(self) -> str:

@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from automl_nas import seeds
 from automl_nas.errors import SettingError
 from automl_nas.images import Split
+from automl_nas.objectives.continuing import State, restore, state
 from automl_nas.settings import require_between, require_positive
 
 _EVALUATION_BATCH = 1024
@@ -37,7 +38,7 @@ class TrainingRecipe:
     batch_size: int = 100
     """Images per step; an incomplete last batch of an epoch is left out."""
     learning_rate: float = 0.1
-    """At the first step; it falls to zero along half a cosine over all steps."""
+    """At the first step; it falls to zero along half a cosine over all steps of the schedule."""
     momentum: float = 0.9
     """Decay of the running sum of gradients."""
     weight_decay: float = 5e-4
@@ -50,6 +51,9 @@ class TrainingRecipe:
     """CPU threads of the training."""
     device: str = "cpu"
     """Where to train, in torch's words."""
+    continues: bool = False
+    """Whether fewer epochs are the beginning of the full training, with its schedule, and a
+    promoted trial goes on from there; else they are a training with a schedule of its own."""
 
     def __post_init__(self) -> None:
         require_positive(self, "epochs", "batch_size", "threads")
@@ -69,6 +73,8 @@ class Fitted:
     """Training images, counted as often as they were seen."""
     diverged: bool
     """Whether it was stopped at an epoch whose loss was not finite."""
+    state: State | None = None
+    """What a longer training goes on from, where the recipe continues and there is a longer one."""
 
 
 def steps_per_epoch(images: int, recipe: TrainingRecipe) -> int:
@@ -88,21 +94,29 @@ def fit(
     *,
     seed: int,
     epochs: int | None = None,
+    done: int = 0,
+    begun: State | None = None,
     report: Callable[[int, Mapping[str, float]], None] = lambda _epoch, _values: None,
 ) -> Fitted:
     """Trains in place on the recipe's device, where the network must be.
 
     After each epoch, from 1, `report(epoch, {"train_loss", "train_error"})` gives the mean over the
-    epoch's own steps, the error in percent.
+    epoch's own steps, the error in percent. With the state `begun` after `done` epochs it goes on
+    from there, and is afterwards as if it had done them; nothing is reported of them.
     """
     epochs = recipe.epochs if epochs is None else epochs
     data = split.to(recipe.device)
     used = images_per_epoch(len(data.labels), recipe)
     optimizer = _optimizer(network, recipe)
-    rates = _cosine(recipe.learning_rate, epochs * steps_per_epoch(len(data.labels), recipe))
     generator = torch.Generator().manual_seed(seeds.derive("order", seed))
     network.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    for epoch in range(1, epochs + 1):
+    first = 1
+    if begun is not None:
+        restore(begun, network, optimizer, generator, recipe.device)
+        first = done + 1
+    steps, length = steps_per_epoch(len(data.labels), recipe), _schedule(recipe, epochs)
+    rates = _cosine(recipe.learning_rate, length * steps, first=(first - 1) * steps)
+    for epoch in range(first, epochs + 1):
         total = torch.zeros(2, device=recipe.device)
         for batch in _batches(data, used, recipe.batch_size, generator):
             optimizer.param_groups[0]["lr"] = next(rates)
@@ -111,7 +125,14 @@ def fit(
         if not math.isfinite(loss):
             return Fitted(epoch * used, diverged=True)
         report(epoch, {"train_loss": loss, "train_error": 100 * wrong})
-    return Fitted(epochs * used, diverged=False)
+    longer = recipe.continues and epochs < recipe.epochs
+    left = state(network, optimizer, generator, recipe.device) if longer else None
+    return Fitted(epochs * used, diverged=False, state=left)
+
+
+def _schedule(recipe: TrainingRecipe, epochs: int) -> int:
+    """Epochs from the first to the last of the cosine."""
+    return recipe.epochs if recipe.continues else epochs
 
 
 def _batches(split: Split, used: int, size: int, generator: torch.Generator) -> Iterator[Split]:
@@ -133,8 +154,8 @@ def _optimizer(network: nn.Module, recipe: TrainingRecipe) -> torch.optim.Optimi
     )
 
 
-def _cosine(learning_rate: float, steps: int) -> Iterator[float]:
-    for step in range(steps):
+def _cosine(learning_rate: float, steps: int, *, first: int = 0) -> Iterator[float]:
+    for step in range(first, steps):
         yield learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from automl_nas.searchers.from_smac import SmacSearcher
     from automl_nas.searchers.from_syne_tune import SyneTuneSearcher
     from automl_nas.searchers.gradient import GradientSearcher
+    from automl_nas.searchers.halving import HalvingSearcher
     from automl_nas.searchers.local import LocalSearcher
     from automl_nas.searchers.uniform import RandomSearcher
 
 _HOMES = {
     "EvolutionSearcher": "evolution",
     "GradientSearcher": "gradient",
+    "HalvingSearcher": "halving",
     "LocalSearcher": "local",
     "OptunaSearcher": "from_optuna",
     "RandomSearcher": "uniform",
@@ -32,6 +34,7 @@ _HOMES = {
 __all__ = [
     "EvolutionSearcher",
     "GradientSearcher",
+    "HalvingSearcher",
     "LocalSearcher",
     "OptunaSearcher",
     "RandomSearcher",

@@ -19,9 +19,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from ConfigSpace import ConfigurationSpace
 
@@ -34,8 +34,9 @@ from automl_nas.types import History, Proposal, Record
 class Searcher(Protocol):
     """Proposes configurations from what is known so far."""
 
-    packages: ClassVar[tuple[str, ...]]
-    """Distributions whose versions are part of the study's identity."""
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Distributions whose versions are part of the study's identity."""
 
     @property
     def space(self) -> ConfigurationSpace:
@@ -150,12 +151,31 @@ def require_unmeasured(space: ConfigurationSpace, history: History) -> None:
         )
 
 
+def require_unseen(space: ConfigurationSpace, history: History, seen: Collection[str]) -> None:
+    """Raises SpaceExhausted when the digests `seen` are those of all configurations."""
+    if not seen or any(hyperparameter.size == math.inf for hyperparameter in space.values()):
+        return
+    size = _count(space, 1 << len(seen).bit_length(), history)
+    if size is not None and len(seen) >= size:
+        raise SpaceExhausted(
+            f"all {size} configurations of the space have been measured: the search is complete."
+        )
+
+
 def measured(history: History) -> set[str]:
     """Digests of the configurations that have been measured, or failed, at full fidelity.
 
     The set is kept and grows with the record: not to be changed.
     """
     return folded(history, "measured", _Measured).digests
+
+
+def startup(searcher: Searcher) -> int:
+    """How many learnable records a searcher needs before it learns at all; 0 where it is silent.
+
+    A searcher says so in a property `startup`, which is optional.
+    """
+    return int(getattr(searcher, "startup", 0))
 
 
 def require_choice(space: ConfigurationSpace, engine: str) -> None:

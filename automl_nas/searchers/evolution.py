@@ -45,6 +45,11 @@ class EvolutionSearcher:
         configs.check_space(self.space)
         require_positive(self, "population_size", "sample_size")
 
+    @property
+    def startup(self) -> int:
+        """A population."""
+        return self.population_size
+
     def propose(self, history: History, number: int) -> Proposal:
         """A random configuration, or a mutation of the parent.
 

@@ -156,6 +156,19 @@ class OptunaSearcher:
 
         return recipe(self.space, self.sampler, self.settings)
 
+    @property
+    def startup(self) -> int:
+        """The sampler's population, or its start-up trials."""
+        names = ("population_size", "n_startup_trials")
+        if not isinstance(self.sampler, str):
+            return max(int(getattr(self.sampler, f"_{name}", 0)) for name in names)
+        import optuna
+
+        made = getattr(optuna.samplers, KINDS[self.sampler].sampler)
+        known = inspect.signature(made).parameters
+        found = [name for name in names if name in known]
+        return max((int(self.settings.get(n, known[n].default)) for n in found), default=0)
+
     def propose(self, history: History, number: int) -> Proposal:
         """The sampler's next suggestion given the record.
 

@@ -150,6 +150,11 @@ class SyneTuneSearcher:
     def _coding(self) -> Coding:
         return Coding(self.space, self._kind.unit)
 
+    @property
+    def startup(self) -> int:
+        """A population, where there is one."""
+        return self.population_size if self._evolves else 0
+
     def propose(self, history: History, number: int) -> Proposal:
         """What Syne Tune suggests after the records, or the next rung of one of them.
 

@@ -47,6 +47,11 @@ class LocalSearcher:
         configs.check_space(self.space)
         require_positive(self, "initial")
 
+    @property
+    def startup(self) -> int:
+        """Random records before the first centre."""
+        return self.initial
+
     def propose(self, history: History, number: int) -> Proposal:
         """A random configuration, an unmeasured neighbour of the centre, or a restart.
 

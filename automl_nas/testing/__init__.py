@@ -9,7 +9,8 @@
 A searcher is a function of the record: the contract drives it over three spaces and checks that the
 same history, number and seed give the same proposal, warm or cold, here or in a new process.
 A searcher that cannot express a space raises UnsupportedSpace when it is made; one that is tied to
-spaces of its own, as a supernet is, names them: `spaces = {"mine": my_space}`.
+spaces of its own, as a supernet is, names them: `spaces = {"mine": my_space}`. One that decides how
+dearly to measure says `fidelity = Fidelity("epochs", 9)` and `learns_from_low_fidelity = True`.
 
 `drive` is the study loop in memory, on `losses`, a cheap made-up objective. Needs pytest
 (`pip install automl_nas[test]`).

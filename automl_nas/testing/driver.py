@@ -13,11 +13,19 @@ from ConfigSpace import Configuration, ConfigurationSpace
 from automl_nas import configs, seeds
 from automl_nas.errors import SpaceExhausted
 from automl_nas.searchers.base import Searcher
-from automl_nas.types import Cost, History, Metric, Proposal, Record
+from automl_nas.types import Cost, Fidelity, History, Metric, Proposal, Record
+
+_NOISE = 0.5
+"""Of a measurement at fidelity 1; it falls with the fidelity."""
 
 
-def losses(configuration: Configuration, metrics: Sequence[Metric]) -> dict[str, float]:
-    """A value per metric, in its own direction: distance to an optimum that the name determines."""
+def losses(
+    configuration: Configuration, metrics: Sequence[Metric], fidelity: int | None = None
+) -> dict[str, float]:
+    """A value per metric, in its own direction: distance to an optimum that the name determines.
+
+    A low fidelity adds noise that configuration, metric and fidelity determine.
+    """
     space, vector = configuration.config_space, configuration.get_array()
     values = {}
     for metric in metrics:
@@ -28,8 +36,14 @@ def losses(configuration: Configuration, metrics: Sequence[Metric]) -> dict[str,
             place = vector[space.index_of[name]] if place > 1 else place
             target = seeds.derive("target", metric.name, name) / 2**31
             total += (float(place) - target) ** 2
+        total += 0.0 if fidelity is None else _noise(configuration, metric, fidelity)
         values[metric.name] = metric.loss(round(total, 9))
     return values
+
+
+def _noise(configuration: Configuration, metric: Metric, fidelity: int) -> float:
+    key = seeds.derive("noise", metric.name, configs.digest(configuration), fidelity)
+    return _NOISE * key / 2**31 / fidelity
 
 
 def drive(
@@ -39,12 +53,13 @@ def drive(
     n: int,
     seed: int,
     records: Sequence[Record] = (),
+    fidelity: Fidelity | None = None,
 ) -> History:
     """The study loop in memory: `n` more records, fewer where the searcher ends the search.
 
     Every seventh number fails; a configuration that was measured before is answered as a duplicate.
     """
-    history = History(space, tuple(metrics), seed, list(records))
+    history = History(space, tuple(metrics), seed, list(records), fidelity=fidelity)
     for _ in range(n):
         number = len(history.records)
         try:
@@ -60,8 +75,9 @@ def drive(
 
 def answer(history: History, searcher: str, number: int, proposal: Proposal) -> Record:
     """What a study would record for the proposal."""
-    key = configs.digest(proposal.configuration)
-    twins = [r.number for r in history.selectable() if r.digest == key and not proposal.fidelity]
+    key = configs.digest(proposal.configuration), proposal.fidelity
+    known = [r for r in history.records if r.status == "complete" and not r.audit]
+    twins = [record.number for record in known if (record.digest, record.fidelity) == key]
     failed = number % 7 == 6 and not twins
     return Record(
         number=number,
@@ -72,7 +88,7 @@ def answer(history: History, searcher: str, number: int, proposal: Proposal) -> 
         parent=proposal.parent,
         attrs=json.loads(json.dumps(dict(proposal.attrs))),
         audit=proposal.audit,
-        values={} if failed else losses(proposal.configuration, history.metrics),
+        values={} if failed else losses(proposal.configuration, history.metrics, proposal.fidelity),
         cost=Cost(0 if twins or proposal.audit else 1, proposal.training_flops),
         search_flops=proposal.training_flops,
         duplicate_of=twins[0] if twins else None,
@@ -97,8 +113,10 @@ def strangers(history: History, count: int = 8) -> list[Record]:
             {"fidelity": 1},
             {"duplicate_of": 0},
         ]
-        order = {"order": number, "status": "complete", "values": losses(draw, history.metrics)}
-        found.append(dataclasses.replace(record, **{**order, **changes[i % len(changes)]}))
+        change = changes[i % len(changes)]
+        values = losses(draw, history.metrics, change.get("fidelity"))
+        order = {"order": number, "status": "complete", "values": values}
+        found.append(dataclasses.replace(record, **{**order, **change}))
     return found
 
 

@@ -20,7 +20,7 @@ from ConfigSpace import ConfigurationSpace
 from automl_nas import configs
 from automl_nas.errors import SpaceExhausted
 from automl_nas.searchers.base import Searcher
-from automl_nas.types import Cost, History, Metric, Proposal, Record
+from automl_nas.types import Cost, Fidelity, History, Metric, Proposal, Record
 
 
 def plain(proposal: Proposal | None) -> Any:
@@ -56,6 +56,7 @@ def dump(history: History) -> dict[str, Any]:
         "seed": history.seed,
         "records": [_dump_record(record) for record in history.records],
         "pending": [_dump_record(record) for record in history.pending],
+        "fidelity": None if history.fidelity is None else dataclasses.asdict(history.fidelity),
     }
 
 
@@ -67,6 +68,7 @@ def load(stored: dict[str, Any], space: ConfigurationSpace) -> History:
         seed=stored["seed"],
         records=[_load_record(record, space) for record in stored["records"]],
         pending=[_load_record(record, space) for record in stored["pending"]],
+        fidelity=None if stored["fidelity"] is None else Fidelity(**stored["fidelity"]),
     )
 
 

@@ -26,7 +26,7 @@ from automl_nas.searchers.base import Searcher
 from automl_nas.testing import process
 from automl_nas.testing.driver import answer, drive, slowed, strangers, turned, unlike
 from automl_nas.testing.spaces import SPACES
-from automl_nas.types import Cache, History, Metric, Proposal, Record
+from automl_nas.types import Cache, Fidelity, History, Metric, Proposal, Record
 
 _DRIVEN: dict[tuple[str, str], History] = {}
 _SMALL = 64
@@ -42,7 +42,7 @@ def _driven(contract: SearcherContract, name: str) -> History:
         space = contract.spaces[name]()
         searcher = contract.make(space)
         try:
-            _DRIVEN[key] = drive(searcher, space, contract.metrics, contract.budget, seed=3)
+            _DRIVEN[key] = contract.drive(searcher, space, contract.budget, seed=3)
         except UnsupportedSpace as late:
             raise AssertionError("UnsupportedSpace must be raised when it is made") from late
     return dataclasses.replace(_DRIVEN[key], cache=Cache())
@@ -57,12 +57,27 @@ class SearcherContract:
     """Records per driven history, fewer where the searcher ends earlier."""
     spaces: ClassVar[Mapping[str, Callable[[], ConfigurationSpace]]] = SPACES
     """Name -> space, made anew by each call. Give your own where a searcher knows only them."""
+    fidelity: ClassVar[Fidelity | None] = None
+    """What the objective can measure cheaper; a searcher of several fidelities needs one."""
+    learns_from_low_fidelity: ClassVar[bool] = False
+    """Whether values at low fidelity may influence proposals."""
     patience: ClassVar[int] = 50
     """Proposals after which a search of a fully measured space must have ended."""
 
     def make(self, space: ConfigurationSpace) -> Searcher:
         """The searcher under test; raises UnsupportedSpace where it cannot express the space."""
         raise NotImplementedError
+
+    def drive(
+        self,
+        searcher: Searcher,
+        space: ConfigurationSpace,
+        n: int,
+        seed: int,
+        records: Sequence[Record] = (),
+    ) -> History:
+        """`automl_nas.testing.drive` on the contract's metrics and fidelity."""
+        return drive(searcher, space, self.metrics, n, seed, records, self.fidelity)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Every test of a driven history, once for each space."""
@@ -105,7 +120,7 @@ class SearcherContract:
 
     def test_two_drives_agree(self, driven: History) -> None:
         """A second run from nothing proposes the same."""
-        again = drive(self.make(driven.space), driven.space, self.metrics, 6, driven.seed)
+        again = self.drive(self.make(driven.space), driven.space, 6, driven.seed)
         expected = [configs.to_dict(record.configuration) for record in driven.records[:6]]
         assert [configs.to_dict(record.configuration) for record in again.records] == expected
 
@@ -151,15 +166,15 @@ class SearcherContract:
         assert self._ask(searcher, copied) == self._ask(searcher, history)
 
     def test_accepts_records_of_others_and_ignores_audits(self, driven: History) -> None:
-        """Values of audits and low fidelities, and audits as such, must not influence it."""
+        """Values of audits and (unless it learns from them) low fidelities, and audits as such."""
         part = self._part(driven)
         mixed = dataclasses.replace(part, records=[*part.records, *strangers(part, 16)])
         searcher, number = self.make(driven.space), len(mixed.records)
-        expected = self._ask(searcher, mixed)
+        expected, learns = self._ask(searcher, mixed), self.learns_from_low_fidelity
         for loss in (-1e6, 1e6):
             changed = [
                 unlike(record, mixed.metrics, loss)
-                if record.audit or record.fidelity is not None
+                if record.audit or (record.fidelity is not None and not learns)
                 else record
                 for record in mixed.records
             ]
@@ -184,14 +199,14 @@ class SearcherContract:
         proposals: list[Any] = []
         pending: list[Record] = []
         for number in range(first, first + _ABREAST):
-            known = dataclasses.replace(history, pending=pending)
-            proposal = self._ask(searcher, known, number)
+            now = dataclasses.replace(history, pending=pending)
+            proposal = self._ask(searcher, now, number)
             if proposal is None:
                 return
             proposals.append(proposal)
             configuration = configs.from_dict(driven.space, proposal["configuration"])
-            attrs = proposal["attrs"]
-            pending = [*pending, Record(number, configuration, searcher.name, attrs=attrs)]
+            known = {name: proposal[name] for name in ("fidelity", "parent", "attrs")}
+            pending = [*pending, Record(number, configuration, searcher.name, **known)]
         assert any(proposal != proposals[0] for proposal in proposals)
 
     def test_ignores_measured_seconds(self, driven: History) -> None:
@@ -229,7 +244,7 @@ class SearcherContract:
                 answer(empty, "stranger", number, Proposal(configuration))
                 for number, configuration in enumerate(configs.enumerate_space(space))
             ]
-            after = drive(self.make(space), space, self.metrics, self.patience, 0, records)
+            after = self.drive(self.make(space), space, self.patience, 0, records)
             assert len(after.records) < len(records) + self.patience
 
     def _expressible(self) -> list[Callable[[], ConfigurationSpace]]:

@@ -113,7 +113,9 @@ def driven(searcher, name, own):
         base = measured(name, metrics)
         with contextlib.suppress(UnsupportedObjectives):
             past = dataclasses.replace(base, space=searcher.space, fidelity=Fidelity("epochs", 27))
-            drawn = drive(searcher, searcher.space, past.metrics, own, 11, past.records)
+            drawn = drive(
+                searcher, searcher.space, past.metrics, own, 11, past.records, past.fidelity
+            )
             pending = [dataclasses.replace(r, status="running") for r in strangers(drawn, 2)]
             return dataclasses.replace(drawn, pending=pending, fidelity=past.fidelity)
     raise AssertionError("it optimises neither one metric nor two")
