@@ -6,8 +6,9 @@ The built-ins come through the same door as a stranger's package:
     mine = "my_package.search:MySearcher"        # then: create("mine", space), --searcher mine
 
 A searcher class with a ClassVar `variant` (the name of one of its fields) is also reached as
-`name:value`, such as `optuna:tpe`; a ClassVar `variants` lists the values for `automl-nas list`. A
-function of (space, inner, ...) is a searcher around others and reached as `asha:optuna:tpe`.
+`name:value`, such as `optuna:tpe`; a ClassVar `variants` lists the values for `automl-nas list`,
+and a classmethod `by_name` may make values that the class itself does not know. A function of
+(space, inner, ...) is a searcher around others and reached as `asha:optuna:tpe`.
 """
 
 from __future__ import annotations
@@ -89,10 +90,11 @@ def create(name: str, space: ConfigurationSpace, **settings: Any) -> Searcher:
         if field is None:
             raise UnknownName("searcher", name, names("searcher"))
         settings = {field: value, **settings}
-    known = _parameters(searcher)
-    anything = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    make = getattr(searcher, "by_name", searcher)
+    known = {**_parameters(searcher), **_parameters(make)}
+    anything = any(p.kind is p.VAR_KEYWORD for p in _parameters(searcher).values())
     for setting in settings:
         if setting not in known and not anything:
             raise UnknownName(f"setting of {head}", setting, known)
-    made: Searcher = searcher(space, **settings)
+    made: Searcher = make(space, **settings)
     return made

@@ -541,7 +541,7 @@ def test_a_part_to_accept_has_to_exist(space):
 def test_a_space_that_does_not_fit_the_records_cannot_be_accepted(space, tmp_path):
     url, other = f"sqlite:///{tmp_path}/s.db", ConfigurationSpace({"width": (4, 64)})
     study(space, name="s").run(url)
-    with pytest.raises(StudyError, match="trial 0 is no configuration of the given space"):
+    with pytest.raises(StudyError, match="that is no configuration of the given space"):
         study(other, lambda c: 1.0, name="s").run(url, accept=["space", "searcher", "objective"])
     assert study(space, name="s").run(url).stopped == "budget: evaluations"
 

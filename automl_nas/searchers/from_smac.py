@@ -27,8 +27,8 @@ no instances, which is what racing would end with), one thread, batched predicti
 search (`smac_walks`); 1,000 challengers (SMAC: rf 10,000, gp 1,000, ac 5,000); gp is fitted once
 for `batch` proposals (SMAC: for each).
 
-SMAC's `MultiFidelityFacade` is "rf" with `design="random"` under Hyperband, and its
-`HyperbandFacade` random search under Hyperband.
+    create("smac:mf", space)          # by name alone: MultiFidelityFacade, "mf-parego" for several
+    create("smac:hyperband", space)   # metrics; HyperbandFacade
 Source: Lindauer et al. 2022, "SMAC3", JMLR 23; Knowles 2006 (ParEGO), IEEE TEC 10(1); Hutter et al.
 2011 (ac), LION 5.
 """
@@ -41,15 +41,22 @@ import io
 import json
 from dataclasses import KW_ONLY, dataclass
 from operator import is_
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ConfigSpace import Configuration, ConfigurationSpace
 
 from automl_nas import configs, identity, seeds
 from automl_nas.errors import SettingError, UnknownName, UnsupportedObjectives
-from automl_nas.searchers.base import refuse_constraints, require_choice, require_unmeasured
+from automl_nas.searchers.base import (
+    Searcher,
+    refuse_constraints,
+    require_choice,
+    require_unmeasured,
+)
 from automl_nas.searchers.engines import contained
+from automl_nas.searchers.halving import HalvingSearcher
 from automl_nas.searchers.smac_kinds import DESIGNS, KINDS, Kind, has_priors
+from automl_nas.searchers.uniform import RandomSearcher
 from automl_nas.settings import require_between, require_positive
 from automl_nas.types import History, Proposal, Record
 
@@ -87,6 +94,10 @@ class Told(NamedTuple):
     def learnable(self) -> bool:
         """Whether any of them was measured."""
         return any(losses is not None for _, losses in self.lessons)
+
+
+_HALVING = {"mf": "rf", "mf-parego": "parego", "hyperband": ""}
+"""Multi-fidelity facades by name: what proposes inside Hyperband; empty: random search."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +142,40 @@ class SmacSearcher:
     SMAC 2.4.1 fails to do (`automl_nas.searchers.smac_walks`)."""
 
     variant: ClassVar[str] = "facade"
-    variants: ClassVar[tuple[str, ...]] = tuple(KINDS)
+    variants: ClassVar[tuple[str, ...]] = (*KINDS, *_HALVING)
     packages: ClassVar[tuple[str, ...]] = ("ConfigSpace", "scikit-learn", "scipy", "smac")
+
+    @classmethod
+    def by_name(
+        cls,
+        space: ConfigurationSpace,
+        facade: str = "rf",
+        *,
+        minimum: int = 1,
+        eta: int = 3,
+        enough: int = 0,
+        **settings: Any,
+    ) -> Searcher:
+        """As `registry.create("smac:mf", space)`: the multi-fidelity facades too.
+
+        MultiFidelityFacade is `rf` with a random design and one fit for eight proposals,
+        HyperbandFacade random search; SMAC's Hyperband, which loses rungs to a float logarithm and
+        fails with several metrics, is replaced by `HalvingSearcher`, whose settings the first three
+        are.
+        """
+        if facade not in _HALVING:
+            return cls(space, facade, **settings)
+        inner: Searcher = RandomSearcher(space)
+        if model := _HALVING[facade]:
+            inner = cls(space, model, **{"design": "random", "batch": 8, **settings})
+        return HalvingSearcher(
+            inner,
+            scheme="hyperband",
+            minimum=minimum,
+            eta=eta,
+            enough=enough,
+            alias=f"smac:{facade}",
+        )
 
     def __post_init__(self) -> None:
         configs.check_space(self.space)
