@@ -99,6 +99,8 @@ class Proposer:
 
     def _notes(self, proposal: Proposal) -> dict[str, Any]:
         """The searcher's notes as every storage gives them back."""
+        if not proposal.attrs:
+            return {}
         try:
             notes: dict[str, Any] = json.loads(json.dumps(dict(proposal.attrs)))
         except (TypeError, ValueError) as error:

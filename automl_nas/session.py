@@ -8,6 +8,7 @@ trials under way are waited for and it is decided again on everything.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -204,7 +205,7 @@ class Session:
     def _trial_folder(self, number: int | None) -> Path | None:
         return self.folder / f"trial-{number}" if self.folder and number is not None else None
 
-    @property
+    @functools.cached_property
     def evaluation_seed(self) -> int:
         """The same for every configuration of the study."""
         return seeds.derive("evaluation", self.study.seed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from ConfigSpace import ConfigurationSpace
@@ -51,7 +50,7 @@ def to_template(
         distributions={name: distributions[name] for name in params},
         user_attrs={
             "configuration": params,
-            "digest": configs.digest(params),
+            "digest": record.digest,
             "searcher": record.searcher,
             "fidelity": record.fidelity,
             "seed": seed,
@@ -67,7 +66,7 @@ def measurement(record: Record, curve: Mapping[int, Mapping[str, float]]) -> dic
     return {
         "values": _finite(record.values),
         "order": record.order,
-        "cost": asdict(record.cost),
+        "cost": dict(vars(record.cost)),
         "training_flops": record.training_flops,
         "simulated_seconds": record.simulated_seconds,
         "duplicate_of": record.duplicate_of,

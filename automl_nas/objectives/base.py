@@ -8,6 +8,7 @@ Exceptions and NaN become failed records; a wrong set of metrics is a `Measureme
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -80,12 +81,16 @@ class FunctionObjective:
         called `fidelity` or `trial`.
         """
         arguments: tuple[Any, ...] = (configuration, fidelity, trial)
-        required, named = _parameters(self.function)
+        required, named = self._parameters
         given = {"fidelity": fidelity, "trial": trial}
         return self.function(*arguments[:required], **{name: given[name] for name in named})
 
+    @functools.cached_property
+    def _parameters(self) -> tuple[int, list[str]]:
+        return _parameters_of(self.function)
 
-def _parameters(function: Callable[..., Any]) -> tuple[int, list[str]]:
+
+def _parameters_of(function: Callable[..., Any]) -> tuple[int, list[str]]:
     """How many parameters must be filled in order, and which optional ones are meant for us."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = inspect.signature(function).parameters.values()
