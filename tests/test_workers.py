@@ -108,7 +108,7 @@ def test_the_budget_counts_what_is_under_way(client):
 def test_a_duplicate_of_a_trial_under_way_waits_for_it(client):
     space = ConfigurationSpace({"a": [1, 2, 3, 4]})
     ran = Study(
-        space, few, RandomSearcher(space), budget=Budget(trials=30), optimize=[Metric("e")]
+        space, few, RandomSearcher(space), budget=Budget(trials=300), optimize=[Metric("e")]
     ).run(client=client)
     assert "all 4 configurations" in ran.stopped
     assert Counter(r.digest for r in ran.records if r.cost.evaluations) == Counter(

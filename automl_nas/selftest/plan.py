@@ -135,7 +135,9 @@ def resume(
 def _chosen(searchers: Sequence[str]) -> list[str]:
     known = spelling.names()
     for name in searchers:
-        if name not in known:
+        head = name.partition(":")[0]
+        around = head in known and registry.variant(registry.load("searcher", head)) == "inner"
+        if name not in known and not around:
             raise UnknownName("searcher", name, known)
     return list(dict.fromkeys(searchers)) or known
 
@@ -160,7 +162,8 @@ def _running(
 def _packages(searcher: str) -> list[str]:
     """Modules of a searcher's packages, and of the searcher, to be imported once."""
     loaded = registry.load("searcher", searcher.partition(":")[0])
-    return [loaded.__module__, *(name.replace("-", "_") for name in loaded.packages)]
+    packages = getattr(loaded, "packages", ())
+    return [loaded.__module__, *(name.replace("-", "_") for name in packages)]
 
 
 def _each(

@@ -46,9 +46,15 @@ def conditional_space() -> ConfigurationSpace:
     return space
 
 
+def numerical_space() -> ConfigurationSpace:
+    """A logarithm and an integer."""
+    return ConfigurationSpace([Float("rate", (1e-4, 1e-1), log=True), Integer("width", (4, 64))])
+
+
 SPACES: Mapping[str, Callable[[], ConfigurationSpace]] = {
     "conditional": conditional_space,
     "categorical": lambda: cell_space(3, 3),
+    "numerical": numerical_space,
 }
 """In the order of preference: the first that the searcher can express is used."""
 METRICS = (Metric("error"), Metric("score", "max"))
@@ -127,15 +133,26 @@ def subject(name: str, space: ConfigurationSpace, small: Mapping[str, Any] = _IN
     """The registered searcher with small settings, `small` ones of its engine where it has them."""
     known = getattr(registry.load("searcher", name.partition(":")[0]), "__dataclass_fields__", {})
     offered = {**_OWN, **(_one_shot() if "supernet" in known else {})}
-    fields = {key: value for key, value in offered.items() if key in known}
-    inner: dict[str, Any] = {}
-    for key, value in small.items() if "settings" in known else ():
-        try:
-            spelling.make(spelling.Spelt(name), space, **fields, settings={key: value})
-        except UnknownName:
-            continue
-        inner[key] = value
+    needed = {key: value for key, value in offered.items() if key in known}
+    fields = {key: value for key, value in needed.items() if key not in _OWN}
+    for key in _OWN.keys() & needed.keys():
+        if _knows(name, space, **fields, **{key: needed[key]}):
+            fields[key] = needed[key]
+    inner = {
+        key: value
+        for key, value in small.items()
+        if "settings" in known and _knows(name, space, **fields, settings={key: value})
+    }
     return spelling.make(spelling.Spelt(name, inner), space, **fields)
+
+
+def _knows(name: str, space: ConfigurationSpace, **settings: Any) -> bool:
+    """Whether the searcher, in this variant, has these settings."""
+    try:
+        spelling.make(spelling.Spelt(name), space, **settings)
+    except UnknownName:
+        return False
+    return True
 
 
 def _one_shot() -> dict[str, Any]:

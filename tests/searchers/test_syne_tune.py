@@ -100,8 +100,8 @@ class TestBotorch(SearcherContract):
 @pytest.mark.slow
 class TestEhvi(SearcherContract):
     metrics = TWO
-    spaces: ClassVar = SMALL
-    budget = 7
+    spaces: ClassVar = {"nasty": nasty_space}
+    budget = 5
 
     def make(self, space):
         settings = {"num_restarts": 1, "num_raw_samples": 4, "mc_samples": 8}
