@@ -43,13 +43,14 @@ def metrics(objective: Objective, optimize: Sequence[Metric | str]) -> tuple[Met
     return tuple(known[name] for name in names)
 
 
-def folder(storage: str | None, name: str) -> Path | None:
-    """Where a study of this name in a local storage keeps files; None elsewhere."""
+def folder(storage: str | None, name: str, given: str | Path | None = None) -> Path | None:
+    """Where a study keeps files: in the `given` folder, or beside a local storage; else None."""
     path = local_path(storage)
-    if path is None:
+    base = Path(given) if given else path.with_suffix(".files") if path else None
+    if base is None:
         return None
     slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)
-    return path.with_suffix(".files") / f"{slug}-{configs.digest({'name': name})[:6]}"
+    return base.absolute() / f"{slug}-{configs.digest({'name': name})[:6]}"
 
 
 def integer(seed: int) -> int:

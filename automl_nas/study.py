@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ConfigSpace import Configuration, ConfigurationSpace
@@ -192,6 +193,7 @@ class Study:
         time_limit: float | None = None,
         memory_limit: str | None = None,
         group_commit: float | None = None,
+        folder: str | Path | None = None,
         accept: Collection[str] = (),
         callbacks: Sequence[Callback] = (),
     ) -> Study:
@@ -212,6 +214,7 @@ class Study:
             group_commit: seconds for which records of a journal may wait to be written together
                 (0.5 is a good one), where the objective is cheap and deterministic: what a kill
                 loses is measured again.
+            folder: of checkpoints, on a path that all workers see; default: beside a local storage.
             accept: parts of the identity that may differ from the stored ones, such as
                 "versions"; "lease" takes the study from a process that is gone.
             callbacks: called as callback(study, record) after each record.
@@ -235,6 +238,7 @@ class Study:
             Terms(accept, shared, deterministic, adopt),
             window,
             group_commit,
+            folder,
         )
         with opening as session, limits.executor(self.objective, self.space) as executor:
             Run(session, executor, tell).to_the_end()
@@ -254,6 +258,7 @@ class Study:
         terms: Terms,
         window: int | None = None,
         group_commit: float | None = None,
+        folder: str | Path | None = None,
     ) -> Iterator[Session]:
         storage = storage or (self._home if isinstance(self._home, str) else None)
         self._storage, self._window = storage, window
@@ -273,7 +278,7 @@ class Study:
                 url=storage,
                 terms=terms,
             )
-            self._session = Session(self, ledger, parts.folder(storage, self.name), window)
+            self._session = Session(self, ledger, parts.folder(storage, self.name, folder), window)
             try:
                 yield self._session
             finally:

@@ -663,3 +663,17 @@ def get(port, path):
                 raise
         assert time.monotonic() < deadline
         time.sleep(0.2)
+
+
+def test_checkpoints_may_lie_in_a_folder_of_their_own(space, tmp_path):
+    seen = []
+
+    def train(configuration, fidelity, trial):
+        seen.append(trial.folder)
+        return 1.0
+
+    one = study(space, train, budget=Budget(trials=2), name="a study")
+    one.run(folder=tmp_path / "shared")
+    assert [folder.name for folder in seen] == ["trial-0", "trial-1"]
+    assert seen[0].parent.parent == tmp_path / "shared"
+    assert seen[0].parent.name.startswith("a-study-")

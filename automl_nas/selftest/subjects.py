@@ -48,7 +48,9 @@ def conditional_space() -> ConfigurationSpace:
 
 def numerical_space() -> ConfigurationSpace:
     """A logarithm and an integer."""
-    return ConfigurationSpace([Float("rate", (1e-4, 1e-1), log=True), Integer("width", (4, 64))])
+    space = ConfigurationSpace()
+    space.add(Float("rate", (1e-4, 1e-1), log=True), Integer("width", (4, 64)))
+    return space
 
 
 SPACES: Mapping[str, Callable[[], ConfigurationSpace]] = {
