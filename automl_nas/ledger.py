@@ -27,19 +27,17 @@ import math
 import operator
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ConfigSpace import Configuration, ConfigurationSpace
 from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial
 
-from automl_nas import configs, foreign, lease, signing, storages, trials
+from automl_nas import configs, foreign, lease, signing, storages, stored, trials
 from automl_nas.distributions import distribution
 from automl_nas.errors import StudyError
 from automl_nas.types import Cost, Metric, Record
 
-_ENDED = "ended"
 _GAVE_UP = "gave_up"
 
 Key = tuple[str, int | None]
@@ -110,11 +108,12 @@ class Ledger:
         self._pending: dict[int, Record] = {}
         self._known: dict[Key, list[Record]] = {}
         self._session: int | None = None
+        self._in_turn = False
         self._beat: lease.Heartbeat | None = None
         with contextlib.ExitStack() as undo:
             undo.callback(self.release)
             self._gave_up: int = self._attrs().get(_GAVE_UP, 0)
-            self.sessions = stored_sessions(storage, self._study_id)
+            self.sessions = stored.sessions(storage, self._study_id)
             if url:
                 self._beat = lease.Heartbeat(storage, self._study_id, self._lease)
             self._adopted = signing.adopted(self._attrs())
@@ -139,20 +138,26 @@ class Ledger:
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
         """To propose and open, or to close, on what all writers of a shared study know."""
-        with self._alone("turn"):
-            if self._terms.shared:
-                self._read()
+        if self._in_turn or not self._terms.shared:
             yield
+            return
+        with self._alone("turn"):
+            self._in_turn = True
+            try:
+                self._read()
+                yield
+            finally:
+                self._in_turn = False
 
     def _read(self) -> None:
         """Takes in what is stored and not known yet."""
-        stored = self._storage.get_all_trials(self._study_id, deepcopy=False)
+        present = self._storage.get_all_trials(self._study_id, deepcopy=False)
         done = {record.number for record in self.records}
-        new = [trial for trial in stored if trial.number not in done]
+        new = [trial for trial in present if trial.number not in done]
         self._ids |= {trial.number: trial._trial_id for trial in new}
         self._distributions |= foreign.distributions(foreign.among(new, self._adopted))
         try:
-            found = stored_records(new, self._adopted, self.space, self.metrics, self.optimize)
+            found = stored.records(new, self._adopted, self.space, self.metrics, self.optimize)
         except ValueError as error:
             raise StudyError(
                 f"study {self.name!r} holds a trial that is no configuration of the given space "
@@ -165,7 +170,7 @@ class Ledger:
 
     def _sign_again(self, identity: signing.Identity) -> None:
         """After an accepted change; what the searcher said before does not count any more."""
-        self._storage.set_study_user_attr(self._study_id, _ENDED, None)
+        self._storage.set_study_user_attr(self._study_id, stored.ENDED, None)
         signing.write_identity(self._storage, self._study_id, identity)
 
     def _remember(self, record: Record) -> None:
@@ -283,6 +288,12 @@ class Ledger:
                 return expected
         return self._storage.get_trial_number_from_id(trial_id)
 
+    def taken(self, record: Record) -> Record | None:
+        """What another writer of a shared study, who took this one for dead, made of the trial."""
+        if not self._terms.shared or record.number in self._pending:
+            return None
+        return next((one for one in self.records if one.number == record.number), None)
+
     def reopen(self, record: Record) -> Record:
         """Marks an orphan that is evaluated again under its own number."""
         return self._mark(record, trials.INTERRUPTED)[0]
@@ -344,9 +355,9 @@ class Ledger:
     def end(self, reason: str) -> None:
         """Notes that the searcher has nothing to propose after the present records."""
         note = {"trials": self.next_number(), "reason": reason}
-        if not self._pending and self._attrs().get(_ENDED) != note:
+        if not self._pending and self._attrs().get(stored.ENDED) != note:
             self._check_lease()
-            self._storage.set_study_user_attr(self._study_id, _ENDED, note)
+            self._storage.set_study_user_attr(self._study_id, stored.ENDED, note)
 
     def release(self) -> None:
         """Lets another process run the study."""
@@ -360,38 +371,3 @@ class Ledger:
 
 def _key(record: Record) -> Key:
     return record.digest, record.fidelity
-
-
-def stored_records(
-    stored: Sequence[FrozenTrial],
-    adopted: int,
-    space: ConfigurationSpace,
-    metrics: tuple[Metric, ...],
-    optimize: tuple[Metric, ...],
-) -> list[Record]:
-    """What trials keep, in order; the first `adopted` of the study may be another program's.
-
-    Raises:
-        ValueError: a trial is no configuration of the space.
-    """
-    theirs = foreign.records(foreign.among(stored, adopted), space, metrics, optimize)
-    ours = [trials.to_record(t, space) for t in stored if trials.PROPOSAL in t.user_attrs]
-    return sorted([*theirs, *ours], key=operator.attrgetter("order"))
-
-
-def stored_end(storage: BaseStorage, study_id: int, number: int) -> str | None:
-    """Why the searcher had nothing to propose after so many trials, if it said so."""
-    note = storage.get_study_user_attrs(study_id).get(_ENDED) or {}
-    return note["reason"] if note.get("trials") == number else None
-
-
-def stored_sessions(storage: BaseStorage, study_id: int) -> list[dict[str, Any]]:
-    """Provenance of each run of a study, in order."""
-    attrs = storage.get_study_user_attrs(study_id)
-    keys = [key for key in attrs if key.startswith("session:")]
-    return [attrs[key] for key in sorted(keys, key=lambda key: int(key.split(":")[1]))]
-
-
-def metrics_to_json(metrics: tuple[Metric, ...]) -> list[dict[str, Any]]:
-    """Metrics as an identity keeps them."""
-    return [asdict(metric) for metric in metrics]

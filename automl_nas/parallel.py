@@ -27,9 +27,8 @@ from typing import Any
 
 from optuna.storages import BaseStorage
 
-from automl_nas import results, signing, storages
+from automl_nas import results, signing, storages, stored
 from automl_nas.errors import AutoMLNASError, StudyError
-from automl_nas.ledger import stored_end
 from automl_nas.study import Study
 from automl_nas.types import Record
 
@@ -121,12 +120,12 @@ def finished(study: Study, storage: BaseStorage, accept: Collection[str] = ()) -
     if study_id is None:
         return None
     changed = signing.changes(storage, study_id, study.name, identity, accept)
-    stored = results.read(storage, study_id, study.name)
-    if changed or len(stored.records) < storage.get_n_trials(study_id):
+    found = results.read(storage, study_id, study.name)
+    if changed or len(found.records) < storage.get_n_trials(study_id):
         return None
     flops = study.objective.full_training_flops
-    limit = study.budget.reached(len(stored.records), stored.total, flops)
-    return f"budget: {limit}" if limit else stored_end(storage, study_id, len(stored.records))
+    limit = study.budget.reached(len(found.records), found.total, flops)
+    return f"budget: {limit}" if limit else stored.end(storage, study_id, len(found.records))
 
 
 def _pickled(study: Study) -> bytes:

@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from ConfigSpace import ConfigurationSpace
 
-from automl_nas import configs, pareto, signing, storages
+from automl_nas import configs, pareto, signing, storages, stored
 from automl_nas.errors import StorageError, StudyError
-from automl_nas.ledger import stored_records, stored_sessions
 from automl_nas.signing import stored_identity
 from automl_nas.types import Constraint, Cost, Metric, Record
 
@@ -193,12 +192,12 @@ def read(storage: Any, study_id: int, name: str) -> Results:
     """One study of an open Optuna storage."""
     identity = stored_identity(storage, study_id, name)
     space = configs.space_from_json(json.dumps(identity["space"]))
-    stored = storage.get_all_trials(study_id, deepcopy=False)
+    present = storage.get_all_trials(study_id, deepcopy=False)
     metrics, optimize = (
         tuple(Metric(**metric) for metric in identity[part]) for part in ("metrics", "optimize")
     )
     adopted = signing.adopted(storage.get_study_user_attrs(study_id))
-    records = stored_records(stored, adopted, space, metrics, optimize)
+    records = stored.records(present, adopted, space, metrics, optimize)
     return Results(
         name=name,
         space=space,
@@ -207,7 +206,7 @@ def read(storage: Any, study_id: int, name: str) -> Results:
         constraints=tuple(Constraint(**_fields(c)) for c in identity.get("constraints", ())),
         identity=identity,
         records=tuple(record for record in records if record.status != "running"),
-        sessions=tuple(stored_sessions(storage, study_id)),
+        sessions=tuple(stored.sessions(storage, study_id)),
     )
 
 

@@ -157,6 +157,8 @@ class Session:
 
     def _closed(self, record: Record, curve: Mapping[int, Mapping[str, float]]) -> Record:
         with self.ledger.turn():
+            if (taken := self.ledger.taken(record)) is not None:
+                return taken
             finished = self.ledger.close(record, curve)
         if finished.failure.startswith(evaluation.WRONG):
             raise MeasurementError(finished.failure.removeprefix(evaluation.WRONG))

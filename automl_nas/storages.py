@@ -13,14 +13,14 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from sqlalchemy import event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from automl_nas.database import Database
 from automl_nas.errors import SettingError, StorageError
@@ -34,6 +34,8 @@ _LOCK_SECONDS = 30
 """How long SQLite waits for another writer."""
 _SERVER_SECONDS = 60
 """How long a server that has gone away is waited for."""
+_LOOKS = 2
+"""How often a database that cannot be opened is looked at again."""
 _TURN_SECONDS = 3600
 """How long another process may take to propose."""
 
@@ -134,11 +136,20 @@ def _taken(
 def _open_database(url: str) -> RDBStorage:
     sqlite = url.startswith("sqlite")
     arguments = {"connect_args": {"timeout": _LOCK_SECONDS}} if sqlite else {"pool_pre_ping": True}
-    storage = Database(url, engine_kwargs=arguments)
+    storage = _created(lambda: Database(url, engine_kwargs=arguments))
     if sqlite and storage.engine.url.database not in (None, "", ":memory:"):
         event.listen(storage.engine, "connect", _use_wal)
         storage.engine.dispose()
     return storage
+
+
+def _created(make: Callable[[], RDBStorage]) -> RDBStorage:
+    """Of processes that make the tables at the same moment, all but one have to look again."""
+    for _ in range(_LOOKS):
+        with contextlib.suppress(IntegrityError, ProgrammingError, OperationalError):
+            return make()
+        time.sleep(0.5)
+    return make()
 
 
 def _use_wal(connection: Any, _record: Any) -> None:

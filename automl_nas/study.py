@@ -24,12 +24,13 @@ from automl_nas.budget import Budget
 from automl_nas.errors import (
     StudyError,
 )
-from automl_nas.ledger import Ledger, Terms, metrics_to_json
+from automl_nas.ledger import Ledger, Terms
 from automl_nas.limits import Limits
 from automl_nas.objectives.base import Objective, Returned
 from automl_nas.results import Results
 from automl_nas.running import Run
 from automl_nas.session import Session
+from automl_nas.stored import metrics_to_json
 from automl_nas.types import Constraint, History, Metric, Record
 
 if TYPE_CHECKING:

@@ -22,14 +22,17 @@ from automl_nas.searchers import EvolutionSearcher, RandomSearcher
 from tests.postgres import postgres as postgres
 
 SPACE = ConfigurationSpace({"x": (0.0, 1.0), "y": list(range(8))})
+SEED = 7
+"""Its third configuration is the only poisonous one of six."""
 
 SCRIPT = """
 import json, socket, sys
 host = sys.argv[3]
 if host:
     socket.gethostname = lambda: host
-from tests.test_many_machines import shared
-ran = shared(sys.argv[2]).run(sys.argv[1], shared=True)
+from tests.test_many_machines import poisoned, shared
+study = {"shared": shared, "poisoned": poisoned}[sys.argv[4]](sys.argv[2])
+ran = study.run(sys.argv[1], shared=True)
 print(json.dumps([ran.stopped, len(ran.records)]))
 """
 
@@ -66,6 +69,20 @@ def shared(folder):
     return Study(
         SPACE, Noted(folder), searcher, budget=Budget(evaluations=40), optimize=[Metric("error")],
         name="shared",
+    )  # fmt: skip
+
+
+def poison(configuration):
+    if configuration["y"] == 3:
+        os._exit(1)
+    return configuration["x"]
+
+
+def poisoned(_folder):
+    """Its third trial kills whoever evaluates it."""
+    return Study(
+        SPACE, poison, RandomSearcher(SPACE), budget=Budget(trials=6), optimize=[Metric("error")],
+        seed=SEED, name="poisoned",
     )  # fmt: skip
 
 
@@ -137,8 +154,8 @@ def _evaluates(process):
         return False
 
 
-def start(url, folder, host=""):
-    command = [sys.executable, "-c", SCRIPT, url, str(folder), host]
+def start(url, folder, host="", study="shared"):
+    command = [sys.executable, "-c", SCRIPT, url, str(folder), host, study]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
@@ -181,3 +198,17 @@ def test_a_dead_process_of_another_host_is_noticed_by_its_silence(tmp_path, monk
     ran = shared(tmp_path).run(url, shared=True)
     assert ran.stopped == "budget: evaluations"
     assert sum(record.interrupted for record in whole(url, "shared").records) == 1
+
+
+@pytest.mark.slow
+def test_a_trial_that_kills_its_processes_fails_in_the_end(tmp_path):
+    url = f"sqlite:///{tmp_path}/s.db"
+    ended = []
+    for _ in range(3):
+        with start(url, tmp_path, study="poisoned") as process:
+            ended.append(process.wait(60))
+    assert ended == [1, 1, 0]
+    stored = whole(url, "poisoned")
+    failed = [r for r in stored.records if r.status == "failed"]
+    assert [(r.configuration["y"], r.interrupted) for r in failed] == [(3, 2)]
+    assert failed[0].failure.startswith("WorkerDied")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from automl_nas import lease, results, storages
+from automl_nas import lease, results, storages, stored
 from automl_nas.budget import Budget
-from automl_nas.ledger import stored_end
 
 State = Literal["finished", "running", "unfinished", "stopped"]
 """`stopped`: no trial is open, but how much it was to do was not kept (an older version)."""
@@ -36,7 +35,7 @@ def _state(storage: Any, study_id: int, name: str) -> State:
     trials = len(read.records)
     if not read.sessions or trials < storage.get_n_trials(study_id):
         return "unfinished"
-    if stored_end(storage, study_id, trials) is not None:
+    if stored.end(storage, study_id, trials) is not None:
         return "finished"
     limits = read.sessions[-1].get("budget")
     if limits is None:
