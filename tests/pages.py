@@ -27,6 +27,8 @@ _BLOCK = re.compile(
 )
 _NAME = re.compile(r"# ([\w.-]+\.\w+)\n")
 _SECONDS = 180
+_INSTALL = "pip install"
+_ALONE = "--quiet --no-index --no-deps --no-build-isolation --target site"
 
 
 @dataclass(frozen=True)
@@ -62,18 +64,16 @@ class Folder:
     """A folder in which blocks are run, with processes in the background.
 
     `given` are texts of the page and what stands for them here; programs in `first_on_path` stand
-    for others. `pip install .` goes to the folder `site`.
+    for others. What is installed goes to the folder `site`.
     """
 
     def __init__(self, path, given=(), first_on_path=None):
-        self.path, self.given = path, dict(given)
+        self.path, self.given = path, {_INSTALL: f"{_INSTALL} {_ALONE}", **dict(given)}
         site = path / "site"
         modules = [str(site), os.environ.get("PYTHONPATH", "")]
         programs = [str(first_on_path or ""), str(Path(sys.executable).parent), os.environ["PATH"]]
-        pip = {"TARGET": str(site), "NO_DEPS": "1", "NO_INDEX": "1", "NO_BUILD_ISOLATION": "0"}
         self.environment = {
             **os.environ,
-            **{f"PIP_{name}": value for name, value in pip.items()},
             "PATH": os.pathsep.join(filter(None, programs)),
             "PYTHONPATH": os.pathsep.join(filter(None, modules)),
         }

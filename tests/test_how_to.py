@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.pages import ROOT, Folder, blocks, links
@@ -12,7 +14,7 @@ PAGES = ROOT / "docs/how-to"
 OTHERS = [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs/decisions").glob("*.md")]
 
 SBATCH = """#!/bin/bash
-# SLURM's promise and no more: the script is run somewhere, later, and may be cancelled by its number.
+# SLURM's promise and no more: the script is copied, run later, and cancelled by its number.
 bash -n "$1" || exit 1
 cp "$1" "job-$$.sh"
 setsid bash "job-$$.sh" > "job-$$.log" 2>&1 &
@@ -43,10 +45,11 @@ def test_resume(tmp_path):
         said = "\n".join(folder.run_page(PAGES / "resume.md"))
     assert "killed" in said
     assert "unfinished" in said
-    assert said.count("20 records") == 2
+    assert said.count("20 records,") == 2
     assert "30 records" in said
     assert "finished: 1 of 1 studies." in said
     assert "population_size: stored 8, given 10" in said
+    assert "20 records with theirs" in said
 
 
 @pytest.fixture
@@ -84,3 +87,13 @@ def test_many_machines(tmp_path, slurm, request):
 def test_links_lead_somewhere(page):
     for link in links(page):
         assert (page.parent / link).exists(), link
+
+
+def test_the_architecture_names_every_module():
+    text = (ROOT / "docs/architecture.md").read_text()
+    words = set(re.findall(r"`([\w*/]+)(?:\.py)?`", text))
+    modules = {path.stem for path in (ROOT / "automl_nas").glob("[!_]*.py")}
+    packages = {f"{path.parent.name}/" for path in (ROOT / "automl_nas").glob("*/__init__.py")}
+    searchers = {path.stem for path in (ROOT / "automl_nas/searchers").glob("[!_]*.py")}
+    own = {re.sub("^(optuna|smac|syne_tune)_", "", name) for name in searchers}
+    assert (modules | packages | own) - words == set()
