@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+from automl_nas.cli import cli
+from tests.pages import ROOT, Folder, blocks, links
+
+PAGE = ROOT / "README.md"
+README = PAGE.read_text()
+BLOCKS = blocks(PAGE, "python")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.splitlines()[0][:40])
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.text.splitlines()[0][:40])
 def test_python_blocks_run_and_run_again(block, tmp_path):
-    (tmp_path / "user.py").write_text(block)
-
-    def run():
-        return subprocess.run(
-            [sys.executable, "user.py"], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-
-    first, again = run(), run()
-    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
-    assert first.stdout == again.stdout
+    with Folder(tmp_path) as folder:
+        first, again = folder.run(block), folder.run(block)
+    assert first == again
     assert list(tmp_path.glob("*.db"))
 
 
@@ -37,6 +30,11 @@ def test_the_commands_are_tox_environments():
     assert {name for names in environments for name in names.split(",")} <= known
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\((?!http)([^)]+)\)", README))
+def test_the_subcommands_exist():
+    named = re.search(r"`automl-nas (\w+(?: \| \w+)+)`", README)[1].split(" | ")
+    assert set(named) == set(cli.commands)
+
+
+@pytest.mark.parametrize("path", links(PAGE))
 def test_links_lead_somewhere(path):
     assert (ROOT / path).exists()

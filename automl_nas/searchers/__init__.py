@@ -1,6 +1,7 @@
 """Searchers: functions from the record to the next proposal.
 
-from automl_nas.searchers import OptunaSearcher, RandomSearcher, create
+from automl_nas.searchers import OptunaSearcher, RandomSearcher
+from automl_nas.registry import create
 
 create("optuna:tpe", space)              # by registered name, as the command line does
 """
