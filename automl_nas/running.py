@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from automl_nas.executors import Died, Executor
 from automl_nas.session import Session
 from automl_nas.types import Record
+
+if TYPE_CHECKING:
+    from automl_nas.study import Study
+
+Callback = Callable[["Study", Record], None]
 
 _POLL = 0.5
 """Seconds between two looks at what other writers of a shared study have done."""
@@ -19,11 +25,9 @@ _WAITING = 8
 class Run:
     """A session and an executor at work."""
 
-    def __init__(
-        self, session: Session, executor: Executor, on_record: Callable[[Record], None]
-    ) -> None:
-        """Nothing is under way; `on_record` is called after each record."""
-        self._session, self._executor, self._on_record = session, executor, on_record
+    def __init__(self, session: Session, executor: Executor, callbacks: Sequence[Callback]) -> None:
+        """Nothing is under way; each callback is called with study and record after each record."""
+        self._session, self._executor, self._callbacks = session, executor, callbacks
         self._waiting: list[Record] = []
 
     def to_the_end(self) -> None:
@@ -73,5 +77,6 @@ class Run:
                 self._dispatch(self._session.revived(record) if outcome.started else record)
 
     def _note(self, record: Record) -> None:
-        self._on_record(record)
+        for callback in self._callbacks:
+            callback(self._session.study, record)
         self._session.stop_failing()

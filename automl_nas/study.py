@@ -28,7 +28,7 @@ from automl_nas.ledger import Ledger, Terms
 from automl_nas.limits import Limits
 from automl_nas.objectives.base import Objective, Returned
 from automl_nas.results import Results
-from automl_nas.running import Run
+from automl_nas.running import Callback, Run
 from automl_nas.session import Session
 from automl_nas.stored import metrics_to_json
 from automl_nas.types import Constraint, History, Metric, Record
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
     from automl_nas.searchers.base import Searcher
-
-Callback = Callable[["Study", Record], None]
 
 
 class Study:
@@ -228,11 +226,6 @@ class Study:
         """
         limits = Limits(workers, client, resources, time_limit, memory_limit)
         window = limits.window(deterministic=deterministic, shared=shared)
-
-        def tell(record: Record) -> None:
-            for callback in callbacks:
-                callback(self, record)
-
         adopt = self._home is not None
         opening = self._opening(
             storage,
@@ -242,7 +235,7 @@ class Study:
             folder,
         )
         with opening as session, limits.executor(self.objective, self.space) as executor:
-            Run(session, executor, tell).to_the_end()
+            Run(session, executor, callbacks).to_the_end()
         self.stopped = session.stopped
         return self
 
