@@ -45,13 +45,6 @@ class Choosy(Forgetful):
 """
 
 OFTEN = ["regularized-evolution", "optuna:nsga2", "smac:rf", "syne-tune:mo-rea", "gradient:darts"]
-    "regularized-evolution",
-    "optuna:nsga2",
-    "smac:rf",
-    "syne-tune:mo-rea",
-    "gradient:darts",
-    "asha",
-]
 """One of each kind, killed often in the tests; all of them are in benchmarks/README.md."""
 
 
