@@ -17,8 +17,8 @@ import itertools
 import logging
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from queue import Empty, Queue
 from typing import Any
 
 import cloudpickle
@@ -212,25 +212,13 @@ def evaluate(
     return within(attempt, time_limit), worker.address
 
 
-def within(attempt: Any, seconds: float | None) -> Outcome:
-    """What `attempt` returns, or a failure when it takes too long."""
+def within(attempt: Callable[[], Outcome], seconds: float | None) -> Outcome:
+    """What `attempt` returns, or a failure when it takes too long; it is left running then."""
     if seconds is None:
-        outcome: Outcome = attempt()
-        return outcome
-    box: list[Outcome | BaseException] = []
-
-    def run() -> None:
-        try:
-            box.append(attempt())
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            box.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not box:
-        failure = f"{_LIMIT}more than {seconds:g} s"
-        return Outcome(evaluation.NOTHING, failure, seconds)
-    if isinstance(box[0], BaseException):
-        raise box[0]
-    return replace(box[0])
+        return attempt()
+    done: Queue[Outcome] = Queue()
+    threading.Thread(target=lambda: done.put(attempt()), daemon=True).start()
+    try:
+        return done.get(timeout=seconds)
+    except Empty:
+        return Outcome(evaluation.NOTHING, f"{_LIMIT}more than {seconds:g} s", seconds)

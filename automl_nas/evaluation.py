@@ -102,7 +102,7 @@ def attempt(
         returned = objective(
             configuration, fidelity, replace(trial, report=functools.partial(_report, curve))
         )
-    except Exception as error:  # noqa: BLE001 - any failure of a user's objective is a record
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - any failure is a record
         failure = f"{type(error).__name__}: {error}"
         return Outcome(Measurement({}), failure, time.perf_counter() - started, curve)
     return replace(judge(returned, objective, time.perf_counter() - started), curve=curve)

@@ -61,6 +61,10 @@ def broken(configuration):
     return float("nan")
 
 
+def leaving(configuration):
+    raise SystemExit(3)
+
+
 def wrong(configuration):
     return {"other": 1.0}
 
@@ -185,6 +189,9 @@ def test_failures_stop_it_with_a_summary(client):
         study(broken, RandomSearcher(SPACE), max_failures=12).run(client=client)
     with pytest.raises(MeasurementError, match="expected the metrics error"):
         study(wrong).run(client=client)
+    for settings in ({}, {"client": client}, {"client": client, "time_limit": 9.0}):
+        with pytest.raises(TooManyFailures, match="2 x SystemExit: 3"):
+            study(leaving, max_failures=2).run(**settings)
 
 
 def test_settings_that_do_not_go_together(tmp_path):
