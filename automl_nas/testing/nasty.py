@@ -2,10 +2,18 @@
 
 `NASTY` is name -> space, for `SearcherContract.spaces` or a test of your own. What is missing here
 is refused, by ConfigSpace or by `automl_nas.acceptance`, where each has its reason.
+
+`plain`, `ordered` and `finite` are the same spaces for a searcher without priors, without
+unordered choices, without numbers: all that it can express is still there.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
 from ConfigSpace import (
     AndConjunction,
     Beta,
@@ -33,6 +41,12 @@ from ConfigSpace import (
     NotEqualsCondition,
     OrConjunction,
 )
+
+from automl_nas import configs
+from automl_nas.layout import Slot, layout
+
+Stored = dict[str, Any]
+"""A hyperparameter, condition or clause as ConfigSpace writes it to JSON."""
 
 
 def conditions_space() -> ConfigurationSpace:
@@ -156,3 +170,75 @@ NASTY = {
     "forbidden": forbidden_space,
     "priors": priors_space,
 }
+
+
+def plain(space: ConfigurationSpace) -> ConfigurationSpace:
+    """The space without weights and priors."""
+    return _rewritten(space, _plain)
+
+
+def ordered(space: ConfigurationSpace) -> ConfigurationSpace:
+    """The space without priors and with all choices in an order."""
+    return _rewritten(space, lambda stored: _ordered(_plain(stored)))
+
+
+def finite(space: ConfigurationSpace, values: int = 5) -> ConfigurationSpace:
+    """The space without priors and with a few ordered values instead of each number.
+
+    They are `values` equal steps, its default, and what conditions and clauses compare it with.
+    """
+    slots, compared = layout(space).slots, _compared(space)
+
+    def few(stored: Stored) -> Stored:
+        slot = slots[stored["name"]]
+        if slot.options is not None:
+            return _plain(stored)
+        extra = {stored["default_value"], *compared.get(stored["name"], ())}
+        return _ordinal(stored, _steps(slot, values, extra))
+
+    return _rewritten(space, few)
+
+
+def _rewritten(space: ConfigurationSpace, change: Callable[[Stored], Stored]) -> ConfigurationSpace:
+    stored = json.loads(configs.space_to_json(space))
+    stored["hyperparameters"] = [change(each) for each in stored["hyperparameters"]]
+    return configs.space_from_json(json.dumps(stored))
+
+
+def _plain(stored: Stored) -> Stored:
+    if "weights" in stored:
+        return {**stored, "weights": None}
+    shape = ("mu", "sigma", "alpha", "beta")
+    kept = {key: value for key, value in stored.items() if key not in shape}
+    return {**kept, "type": kept["type"].replace("normal", "uniform").replace("beta", "uniform")}
+
+
+def _ordered(stored: Stored) -> Stored:
+    return _ordinal(stored, stored["choices"]) if stored["type"] == "categorical" else stored
+
+
+def _ordinal(stored: Stored, values: list[Any]) -> Stored:
+    kept = {key: stored[key] for key in ("name", "default_value", "meta")}
+    return {**kept, "type": "ordinal", "sequence": values}
+
+
+def _steps(slot: Slot, count: int, extra: set[Any]) -> list[Any]:
+    steps = {slot.at(code) for code in np.linspace(0, 1, count)}
+    return sorted(steps | {slot.spelt(value) for value in extra})
+
+
+def _compared(space: ConfigurationSpace) -> dict[str, list[Any]]:
+    """Hyperparameter -> the values that conditions and clauses compare it with."""
+    stored = json.loads(configs.space_to_json(space))
+    found: dict[str, list[Any]] = {}
+    for leaf in _leaves([*stored["conditions"], *stored["forbiddens"]]):
+        name = leaf.get("parent", leaf.get("name"))
+        values = leaf["values"] if "values" in leaf else [leaf["value"]] if "value" in leaf else []
+        found.setdefault(name, []).extend(values)
+    return found
+
+
+def _leaves(clauses: list[Stored]) -> Iterator[Stored]:
+    for clause in clauses:
+        inner = clause.get("conditions", clause.get("clauses"))
+        yield from [clause] if inner is None else _leaves(inner)
