@@ -12,23 +12,26 @@ from __future__ import annotations
 
 import heapq
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from ConfigSpace import Configuration, ConfigurationSpace
+from ConfigSpace.exceptions import ForbiddenValueError
 from torch import nn
 
 from automl_nas import configs
 from automl_nas.errors import SpaceError
-from automl_nas.layout import clause_names
+from automl_nas.layout import Slot, clause_names, layout
 from automl_nas.oneshot.samplers import Sampler
 from automl_nas.supernet.mixture import Weights, relaxable
 
 _SCALE = 1e-3
 """Standard deviation of the first logits (DARTS, published code)."""
 _TRIED = 1_000_000
-"""Assignments that `most_probable` tries before it calls the space impossible."""
+"""Partial assignments that `most_probable` tries before it calls the space impossible."""
 
 
 class Relaxation(nn.Module):
@@ -72,33 +75,67 @@ def most_probable(
 
     An assignment gives every hyperparameter a choice; those that its conditions switch off are then
     dropped. Without forbidden clauses this is each active hyperparameter's argmax, in topological
-    order. With them, assignments are tried from the most probable down (exact best-first search
-    over the hyperparameters that a clause can see; the others stay at their argmax). Ties go to the
-    first choice.
+    order. With them, partial assignments are continued from the most probable one on and dropped
+    where a clause rules them out (exact best-first search over the hyperparameters that a clause
+    can see; the others stay at their argmax). Ties go to the first choice; a probability of zero
+    counts as the least that a float can be.
 
     Raises:
-        SpaceError: nothing legal among the 1,000,000 most probable assignments.
+        SpaceError: nothing legal among the 1,000,000 most probable partial assignments.
     """
-    ranked = {name: _ranked(space, name, probabilities[name]) for name in space}
-    seen = sorted(_seen_by_clauses(space), key=list(space).index)
-    best = {name: options[0][1] for name, options in ranked.items()}
-    losses = [[loss for loss, _ in ranked[name]] for name in seen]
-    for _, ranks in zip(range(_TRIED), _cheapest_first(losses), strict=False):
-        values = {n: ranked[n][rank][1] for n, rank in zip(seen, ranks, strict=True)}
-        full = best | values
-        configuration = configs.legal(space, configs.define_by_run(space, full.__getitem__))
-        if configuration is not None:
-            return configuration
+    seen, slots = _seen_by_clauses(space), list(layout(space).slots.items())
+    ranked = [
+        _ranked(slot, probabilities[name])[: None if name in seen else 1] for name, slot in slots
+    ]
+    start = _Partial(0.0, 0, (), {}, np.full(len(slots), np.nan))
+    heap = [start]
+    for _ in range(_TRIED):
+        if not heap:
+            break
+        partial = heapq.heappop(heap)
+        depth = len(partial.ranks)
+        if depth == len(slots):
+            return configs.from_dict(space, partial.values)
+        for longer in _continued(partial, *slots[depth], ranked[depth]):
+            heapq.heappush(heap, longer)
     raise SpaceError("no legal configuration found: the forbidden clauses leave (almost) nothing.")
 
 
-def _ranked(
-    space: ConfigurationSpace, name: str, probabilities: Sequence[float]
-) -> list[tuple[float, Any]]:
+class _Partial(NamedTuple):
+    """Choices of the first hyperparameters; its order is that of the search."""
+
+    cost: float
+    """-log of the probability, relative to the argmax of each."""
+    left: int
+    """Minus the number of choices made: of equal ones the longest is continued."""
+    ranks: tuple[int, ...]
+    """Of the choices among those of their hyperparameter; different in each."""
+    values: dict[str, configs.Value]
+    vector: configs.Vector
+
+
+def _continued(
+    partial: _Partial, name: str, slot: Slot, ranked: Sequence[tuple[float, configs.Value]]
+) -> Iterator[_Partial]:
+    """With every choice of the next hyperparameter that no clause settled here rules out."""
+    active = not slot.conditions or slot.active(partial.vector)
+    for rank, (loss, option) in enumerate(ranked if active else ranked[:1]):
+        values, vector = partial.values, partial.vector
+        if active:
+            values, vector = {**values, name: option}, vector.copy()
+            vector[slot.index] = slot.coded(option)
+        try:
+            slot.refuse_forbidden(vector)
+        except ForbiddenValueError:
+            continue
+        cost = partial.cost + (loss - ranked[0][0])
+        yield _Partial(cost, partial.left - 1, (*partial.ranks, rank), values, vector)
+
+
+def _ranked(slot: Slot, probabilities: Sequence[float]) -> list[tuple[float, configs.Value]]:
     """(-log probability, choice) from the most probable choice down."""
-    options = configs.choices(space[name]) or ()
-    losses = [-math.log(p) if p > 0 else math.inf for p in probabilities]
-    return sorted(zip(losses, options, strict=True), key=lambda pair: pair[0])
+    losses = [-math.log(max(p, sys.float_info.min)) for p in probabilities]
+    return sorted(zip(losses, slot.options or (), strict=True), key=lambda pair: pair[0])
 
 
 def _seen_by_clauses(space: ConfigurationSpace) -> set[str]:
@@ -110,22 +147,3 @@ def _seen_by_clauses(space: ConfigurationSpace) -> set[str]:
             found.add(name)
             stack += [parent.name for parent in space.parents_of[name]]
     return found
-
-
-def _cheapest_first(losses: Sequence[Sequence[float]]) -> Iterator[tuple[int, ...]]:
-    """Index tuples by ascending sum of losses, each once; every list of losses is ascending.
-
-    A tuple's only parent is the tuple with its last non-zero index lowered by one, which costs no
-    more, so a heap of children yields everything in order.
-    """
-    start = (0,) * len(losses)
-    heap = [(0.0, start)]
-    while heap:
-        _, ranks = heapq.heappop(heap)
-        yield ranks
-        last = max((i for i, rank in enumerate(ranks) if rank), default=0)
-        for i in range(last, len(losses)):
-            if ranks[i] + 1 < len(losses[i]):
-                child = (*ranks[:i], ranks[i] + 1, *ranks[i + 1 :])
-                cost = sum(c[rank] - c[0] for c, rank in zip(losses, child, strict=True))
-                heapq.heappush(heap, (cost, child))

@@ -18,9 +18,11 @@ from ConfigSpace import (
     OrdinalHyperparameter,
 )
 from ConfigSpace import ConfigurationSpace as Space
+from ConfigSpace.exceptions import ForbiddenValueError
 
 from automl_nas import configs
 from automl_nas.errors import SpaceError, UnsupportedSpace
+from automl_nas.layout import Slot
 from automl_nas.oneshot.relaxation import Relaxation, most_probable
 from automl_nas.oneshot.samplers import SAMPLERS, Darts, by_name
 
@@ -119,6 +121,20 @@ def test_mode_is_quick_when_a_clause_meets_many_undecided_hyperparameters():
     assert (chosen["h3"], chosen["h7"]) == ("a", "b")
 
 
+def test_mode_is_quick_where_the_most_probable_choices_contradict_many_clauses():
+    """Certain ones, too: only impossible choices are left, and the fewest are taken."""
+    space, rng = Space(), random.Random(2)
+    pairs = [(Categorical(f"a{i}", range(5)), Categorical(f"b{i}", range(5))) for i in range(5)]
+    for one, other in pairs:
+        other.default_value = 1
+        space.add([one, other])
+        space.add(ForbiddenEqualsRelation(one, other))
+    certain = {name: [1.0, 0.0, 0.0, 0.0, 0.0] for name in space}
+    chosen = configs.to_dict(most_probable(space, certain))
+    assert all({chosen[one.name], chosen[other.name]} == {0, 1} for one, other in pairs)
+    assert most_probable(space, _random_probabilities(space, rng, 1.0)) is not None
+
+
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_sample_and_state(name):
     sampler, space = by_name(name), nasty()
@@ -152,6 +168,9 @@ def test_numeric_hyperparameter_is_refused():
 
 
 def test_space_error_when_nothing_is_legal(monkeypatch):
-    monkeypatch.setattr(configs, "legal", lambda *_: None)
+    def refuse(*_):
+        raise ForbiddenValueError("all of it")
+
+    monkeypatch.setattr(Slot, "refuse_forbidden", refuse)
     with pytest.raises(SpaceError, match="no legal configuration"):
         most_probable(nasty(), _random_probabilities(nasty(), random.Random(0), 1.0))
