@@ -22,6 +22,7 @@ from ConfigSpace import ConfigurationSpace
 
 from automl_nas import configs
 from automl_nas.oneshot.recipe import OneShotRecipe
+from automl_nas.searchers.base import refuse_priors
 from automl_nas.settings import require_positive
 from automl_nas.types import History, Proposal
 
@@ -37,7 +38,7 @@ class GradientSearcher:
     """Proposes what a supernet learns; torch is first imported when one is made.
 
     Raises:
-        UnsupportedSpace: a hyperparameter is numeric.
+        UnsupportedSpace: a hyperparameter is numeric or has weights.
         UnknownName: no sampler of that name.
         SettingError: fewer than one round or candidate.
     """
@@ -64,7 +65,7 @@ class GradientSearcher:
 
         configs.check_space(self.space)
         relaxable(self.space)
-        self._sampler()
+        refuse_priors(self.space, self.name)
         require_positive(self, "rounds", "candidates")
 
     @property
