@@ -223,8 +223,9 @@ def _ordinal(stored: Stored, values: list[Any]) -> Stored:
 
 
 def _steps(slot: Slot, count: int, extra: set[Any]) -> list[Any]:
+    """In order; those of `extra` as they are written, however many decimals that takes."""
     steps = {slot.at(code) for code in np.linspace(0, 1, count)}
-    return sorted(steps | {slot.spelt(value) for value in extra})
+    return sorted(steps - {slot.spelt(value) for value in extra} | extra)
 
 
 def _compared(space: ConfigurationSpace) -> dict[str, list[Any]]:
