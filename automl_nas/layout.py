@@ -12,6 +12,7 @@ value that is written and read again may be another one (ConfigSpace 1.2.2): flo
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ class Slot:
         if self.options is not None:
             return self.at(self._code(value))
         plain = type(value) is int or (type(value) is float and not self.whole)
-        if not (plain or self.hyperparameter.legal_value(value)):
+        if not (plain or self._number(value)):
             raise IllegalValueError(self.hyperparameter, value)
         if not self.lower <= value <= self.upper:
             raise IllegalValueError(self.hyperparameter, value)
@@ -140,6 +141,12 @@ class Slot:
         for clause, rules_out in self.settles:
             if rules_out(vector):
                 raise ForbiddenValueError(f"Given vector violates forbidden clause: {clause}")
+
+    def _number(self, value: Any) -> bool:
+        """ConfigSpace's verdict, which fails on infinite values and, for a float, on True."""
+        real = isinstance(value, int | float | np.number)
+        real = real and (self.whole or not isinstance(value, bool))
+        return real and math.isfinite(value) and bool(self.hyperparameter.legal_value(value))
 
     def _code(self, value: Any) -> float:
         try:
