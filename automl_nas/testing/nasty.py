@@ -233,7 +233,7 @@ def _compared(space: ConfigurationSpace) -> dict[str, list[Any]]:
     stored = json.loads(configs.space_to_json(space))
     found: dict[str, list[Any]] = {}
     for leaf in _leaves([*stored["conditions"], *stored["forbiddens"]]):
-        name = leaf.get("parent", leaf.get("name"))
+        name = str(leaf.get("parent", leaf.get("name")))
         values = leaf["values"] if "values" in leaf else [leaf["value"]] if "value" in leaf else []
         found.setdefault(name, []).extend(values)
     return found
