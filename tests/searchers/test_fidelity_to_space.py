@@ -75,6 +75,7 @@ CONTINUOUS = {name: Refusal("is continuous, so", finite) for name in NASTY}
 NUMBERS = {name: Refusal("is numeric", finite) for name in NASTY}
 FIT = "a second: a model is fitted for every proposal"
 PROCESS = "seconds to a minute: a Gaussian process is fitted for every draw, forbidden ones too"
+HUNDRED = "; with clauses up to a hundred fits, more than nine minutes: not checked there"
 FOREST = "half a second: a forest is fitted for every four proposals"
 ROUNDS = "a proposal is a round of training: the decoding of 3,000 logits is checked instead"
 AROUND = "the configurations are those of the searcher inside, here random search"
@@ -96,14 +97,16 @@ ROWS = {
     "random": Row(),
     "regularized-evolution": Row(),
     "local-search": Row((8500, 300, 1200), own=ROUND),
-    "optuna:tpe": Row((500, 200, 9300), PRIORS, past=100),
+    "optuna:tpe": Row((500, 200, 9300), PRIORS, past=30),
     "optuna:nsga2": Row(refused=PRIORS),
     "optuna:nsga3": Row(refused=PRIORS),
     "optuna:qmc": Row((4900, 200, 4900), PRIORS),
     "optuna:random": Row((4900, 200, 4900), PRIORS),
-    "optuna:brute-force": Row((4960, 80, 4960), CONTINUOUS | {"priors": Refusal(PRIOR, finite)}),
+    "optuna:brute-force": Row(
+        (4960, 80, 4960), CONTINUOUS | {"priors": Refusal(PRIOR, finite)}, past=30
+    ),
     "optuna:cmaes": Row((4500, 1000, 4500), CATEGORIES | {"priors": Refusal(PRIOR, ordered)}),
-    "optuna:gp": few(1, PROCESS, PRIORS, **PROCESSES),
+    "optuna:gp": Row((1, 0, 1), PRIORS, why=PROCESS + HUNDRED, **PROCESSES),
     "smac:rf": few(12, FOREST),
     "smac:parego": few(12, FOREST),
     "smac:ac": few(12, FOREST),
