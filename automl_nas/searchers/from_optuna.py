@@ -14,8 +14,9 @@ forbidden clause rules out stays RUNNING in the shadow, which TPE avoids, and th
 Trials are built once for each record and kept (`automl_nas.searchers.optuna_known`).
 
 An instance is copied when the searcher is made: it is never changed, and its own seed does not
-count. What a sampler keeps in memory between asks (the kernel that GPSampler fitted last) does not
-survive; what it keeps in its trials' system attributes (generations, CMA-ES's pickled state) does.
+count. What a sampler keeps in its trials' system attributes (generations, CMA-ES's pickled state)
+survives; so do the kernels that GPSampler fitted last, at which its next fit begins
+(`automl_nas.searchers.optuna_kernels`). What it keeps in memory besides does not.
 
 Encoding. TPE, random and brute-force are asked parameter by parameter (conditional spaces:
 `group=True`), as are samplers of the user's own class. The others model the parameters that all
@@ -25,7 +26,9 @@ trials share, which would leave conditional ones to chance, so they get flat gen
 Departures from plain Optuna: records of other searchers are part of NSGA's first generation (Optuna
 ignores trials without a generation); NSGA-III selects a generation's parents with one fixed seed,
 as a long-lived sampler keeps them; QMC is scrambled by the study seed and the trial number is the
-position in the sequence; CMA-ES refuses categorical hyperparameters, which Optuna draws at random.
+position in the sequence; CMA-ES refuses categorical hyperparameters, which Optuna draws at random;
+GP begins a fit at the kernels of the latest proposal in the record, rounded to six digits, where a
+long-lived GPSampler has those of its own last ask and a new one Optuna's default.
 Source: Akiba et al. 2019, KDD; Bergstra et al. 2011 (TPE); Deb et al. 2002 and 2014 (NSGA-II, III);
 Hansen and Ostermeier 2001 (CMA-ES).
 """
@@ -68,14 +71,12 @@ from automl_nas.types import History, Proposal
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial
 
+    from automl_nas.searchers.optuna_known import Known
     from automl_nas.searchers.optuna_samplers import Recipe
 
 _ATTEMPTS = 100
 """Forbidden draws in a row after which the proposal is any legal configuration."""
-_SHARED = ":relative_params:"
-"""Attributes that a sampler leaves for processes beside it; here pending trials have parameters."""
 
 
 @dataclass(frozen=True)
@@ -211,17 +212,16 @@ class OptunaSearcher:
             values = flat.express(self.space, genes) if recipe.kind.flat else genes
             configuration = configs.legal(self.space, values)
             if configuration is not None:
-                return self._proposal(configuration, genes, known.storage.latest)
+                return self._proposal(configuration, genes, known)
         return None
 
     def _proposal(
-        self, configuration: Configuration, genes: dict[str, configs.Value], trial: FrozenTrial
+        self, configuration: Configuration, genes: dict[str, configs.Value], known: Known
     ) -> Proposal:
-        attrs: dict[str, Any] = {}
+        attrs = known.notes()
         if self._recipe.kind.flat:
             attrs[flat.KEY] = {**genes, **configs.to_dict(configuration)}
-        system = {k: v for k, v in trial.system_attrs.items() if _SHARED not in k}
-        return Proposal(configuration, attrs={**attrs, "system": system} if system else attrs)
+        return Proposal(configuration, attrs=attrs)
 
     def _fallback(self, history: History, number: int) -> Configuration:
         """A legal configuration; the next one that nobody measures where all are to be."""

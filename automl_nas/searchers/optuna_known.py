@@ -1,8 +1,9 @@
 """What Optuna's samplers know of a record, built once for each record and grown with it.
 
 `Known` is a fold over the finished records (`automl_nas.searchers.base.folded`): their trials in
-the order of their numbers, the search spaces that Optuna would work out from them in every ask, and
-the parents of each generation. All of it follows from the record: grown and built anew are equal.
+the order of their numbers, the search spaces that Optuna would work out from them in every ask, the
+parents of each generation, and where the fit of kernels begins. All of it follows from the record:
+grown and built anew are equal.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import math
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from optuna import Study
 from optuna.distributions import BaseDistribution
@@ -20,11 +22,14 @@ from optuna.samplers import BaseSampler
 from optuna.search_space.group_decomposed import _SearchSpaceGroup
 from optuna.trial import FrozenTrial, TrialState
 
+from automl_nas.searchers import optuna_kernels as kernels
 from automl_nas.searchers.optuna_parents import kept_for
 from automl_nas.searchers.optuna_samplers import Recipe, core
 from automl_nas.searchers.optuna_shadow import NAME, ShadowStorage
 from automl_nas.types import Constraint, Metric, Record
 
+_SHARED = ":relative_params:"
+"""Attributes that a sampler leaves for processes beside it; here pending trials have parameters."""
 _NUMBER = operator.attrgetter("number")
 _STATES = {
     "complete": TrialState.COMPLETE,
@@ -80,6 +85,8 @@ class Known:
     def __init__(self, trials: Trials) -> None:
         self._of, self.recipe = trials, trials.recipe
         self.parents = kept_for(core(trials.recipe.template))
+        self._kernels: Record | None = None
+        self._begin: Record | None = None
         self._trials: list[FrozenTrial] = []
         self._worst: tuple[float, ...] = ()
         self._pending: dict[int, tuple[Record, FrozenTrial]] = {}
@@ -89,8 +96,9 @@ class Known:
 
     def add(self, record: Record) -> None:
         """Takes the next finished record; audits and low fidelities are passed over."""
-        if record.fidelity is not None or record.audit or not self.recipe.kind.learns:
+        if not self._learnable(record):
             return
+        self._kernels = kernels.later(self._kernels, [record])
         trial = self._of.of(record)
         bisect.insort(self._trials, trial, key=_NUMBER)
         if trial.state == TrialState.COMPLETE:
@@ -103,6 +111,7 @@ class Known:
     def begin(self, pending: Sequence[Record], number: int) -> Study:
         """The shadow study in which trial `number` is asked for."""
         trials = self.trials(pending)
+        self._begin = kernels.later(self._kernels, filter(self._learnable, pending))
         self.storage.begin(trials, max(number, trials[-1].number + 1 if trials else 0))
         return self.study
 
@@ -113,8 +122,7 @@ class Known:
         constraint.
         """
         trials, lies = list(self._trials), self.recipe.kind.lies
-        learnable = [r for r in pending if r.fidelity is None and not r.audit]
-        pending = learnable if self.recipe.kind.learns else []
+        pending = [*filter(self._learnable, pending)]
         for record in pending if self._worst or not lies else ():
             trial = self._lie(record) if lies else self._running(record)
             bisect.insort(trials, trial, key=_NUMBER)
@@ -126,7 +134,18 @@ class Known:
         sampler = self.recipe.made(self.spaces, seed, number, attempt)
         if self.parents is not None:
             self.parents.serve(core(sampler))
+        counts = {"metrics": len(self._of.metrics), "constraints": len(self._of.constraints)}
+        kernels.begin(core(sampler), self._begin, counts)
         return sampler
+
+    def notes(self) -> dict[str, Any]:
+        """Attributes for the last proposal, which later ones depend on."""
+        notes = kernels.note(core(self.study.sampler))
+        system = {k: v for k, v in self.storage.latest.system_attrs.items() if _SHARED not in k}
+        return {**notes, "system": system} if system else notes
+
+    def _learnable(self, record: Record) -> bool:
+        return record.fidelity is None and not record.audit and self.recipe.kind.learns
 
     def _running(self, record: Record) -> FrozenTrial:
         kept = self._pending.get(record.number)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import random
 
+import optuna
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -76,6 +77,21 @@ def test_warm_equals_cold_whatever_happens(name, make, seed, start):
     run = Run(OptunaSearcher(make(), name.split()[0], chosen), metrics, seed, start=start)
     for _ in range(16):
         run.turn()
+
+
+@pytest.mark.parametrize("limits", [(), (Constraint("loss", at_most=0.8),)])
+@pytest.mark.parametrize("metrics", [ONE, TWO])
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 2**31 - 2), start=st.integers(0, 9))
+def test_warm_equals_cold_for_gp(metrics, limits, seed, start):
+    """With kernels handed on from ask to ask."""
+    sampler = optuna.samplers.GPSampler(n_startup_trials=3)
+    sampler._n_preliminary_samples, sampler._n_local_search = 32, 2
+    sampler._n_qmc_samples_ehvi = 4
+    run = Run(OptunaSearcher(cell_space(), sampler), metrics, seed, limits, start)
+    for _ in range(9):
+        run.turn()
+    assert any("gp_kernels" in record.attrs for record in run.history.records)
 
 
 @pytest.mark.parametrize("name", ["tpe", "nsga2", "nsga3"])
