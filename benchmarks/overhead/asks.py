@@ -69,9 +69,12 @@ class Ours:
         number = len(self.history.records)
         return clock(lambda: self.searcher.propose(self.history, number))
 
-    def tell(self, proposal):
-        number = len(self.history.records)
-        new = record(self.engine, number, proposal.configuration, dict(proposal.attrs))
+    def tell(self, proposal, configuration=None):
+        """What was proposed has been measured, or another configuration in its place."""
+        number, attrs = len(self.history.records), dict(proposal.attrs)
+        if configuration is not None and "flat" in attrs:
+            attrs["flat"] = configs.to_dict(configuration)
+        new = record(self.engine, number, configuration or proposal.configuration, attrs)
         self.history = dataclasses.replace(self.history, records=(*self.history.records, new))
 
 
@@ -102,7 +105,9 @@ class BareOptuna:
         return clock(lambda: self.study.ask(self.distributions))
 
     def tell(self, trial):
-        self.study.tell(trial, self.losses(configs.from_dict(self.space, trial.params)))
+        configuration = configs.from_dict(self.space, trial.params)
+        self.study.tell(trial, self.losses(configuration))
+        return configuration
 
 
 class BareSmac:
@@ -146,11 +151,33 @@ class BareSmac:
 def measure_ask(engine, space, size, asks, limit):
     """Seconds of ours and of the bare engine, alternately, and how many asks were timed."""
     given = [draw(space, i) for i in range(size)]
-    sides = [Ours(engine, space, given), (BareOptuna if engine.sampler else BareSmac)(
-        engine, space, given)]  # fmt: skip
-    batch = 1 if engine.sampler else BareSmac.batch
-    times, started, least = [[], []], time.monotonic(), 3 if batch == 1 else 1
-    for turn in range(asks // batch + (batch == 1)):
+    measure = measure_optuna if engine.sampler else measure_smac
+    ours, bare, count = measure(engine, space, given, asks, limit)
+    middle = statistics.median if engine.sampler else statistics.mean
+    return middle(ours), middle(bare), count
+
+
+def measure_optuna(engine, space, given, asks, limit):
+    """Both are told the bare engine's trials; which of them is asked first alternates."""
+    ours, bare = Ours(engine, space, given), BareOptuna(engine, space, given)
+    times, started = ([], []), time.monotonic()
+    for turn in range(asks + 1):
+        asked = {}
+        for side in (ours, bare) if turn % 2 else (bare, ours):
+            asked[side] = side.ask()
+        times[0].append(asked[ours][0])
+        times[1].append(asked[bare][0])
+        ours.tell(asked[ours][1], bare.tell(asked[bare][1]))
+        if time.monotonic() - started > limit and turn >= 3:
+            break
+    return times[0][1:], times[1][1:], len(times[0]) - 1  # the first warms caches up
+
+
+def measure_smac(engine, space, given, asks, limit):
+    """Each goes its own way; a batch is one fit and its asks."""
+    sides, times = (Ours(engine, space, given), BareSmac(engine, space, given)), ([], [])
+    started, batch = time.monotonic(), BareSmac.batch
+    for turn in range(asks // batch):
         for side, spent in zip(sides, times, strict=True):
             total = 0.0
             for _ in range(batch):
@@ -158,12 +185,9 @@ def measure_ask(engine, space, size, asks, limit):
                 side.tell(answer)
                 total += seconds
             spent.append(total / batch)
-        if time.monotonic() - started > limit and turn >= least:
+        if time.monotonic() - started > limit and turn >= 1:
             break
-    if batch == 1:  # the first ask of either warms its caches up
-        times = [spent[1:] for spent in times]
-    middle = statistics.median if batch == 1 else statistics.mean
-    return middle(times[0]), middle(times[1]), len(times[0]) * batch
+    return *times, len(times[0]) * batch
 
 
 def around(space, size, asks):

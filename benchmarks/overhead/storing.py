@@ -75,7 +75,7 @@ def run(options):
         theirs = [optuna_side(url, space, wal=url.endswith("wal.db")) for url in urls[1:]]
         seconds, opened, closed, plain, wal = [], [], [], [], []
         with study.open(urls[0]):
-            counted = Counted(study._ledger._storage.engine)
+            counted = Counted(study._session.ledger._storage.engine)
             timed(study._ledger, "open", opened, counted)
             timed(study._ledger, "close", closed, counted)
             for _ in range(trials):
