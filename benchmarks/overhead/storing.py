@@ -76,8 +76,8 @@ def run(options):
         seconds, opened, closed, plain, wal = [], [], [], [], []
         with study.open(urls[0]):
             counted = Counted(study._session.ledger._storage.engine)
-            timed(study._ledger, "open", opened, counted)
-            timed(study._ledger, "close", closed, counted)
+            timed(study._session.ledger, "open", opened, counted)
+            timed(study._session.ledger, "close", closed, counted)
             for _ in range(trials):
                 asked, trial = clock(study.ask)
                 told, _ = clock(functools.partial(study.tell, trial, 1.0))
