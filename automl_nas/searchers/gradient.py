@@ -22,7 +22,7 @@ from ConfigSpace import ConfigurationSpace
 
 from automl_nas import configs
 from automl_nas.oneshot.recipe import OneShotRecipe
-from automl_nas.searchers.base import refuse_priors
+from automl_nas.searchers.base import refuse_constraints, refuse_priors
 from automl_nas.settings import require_positive
 from automl_nas.types import History, Proposal
 
@@ -78,9 +78,11 @@ class GradientSearcher:
 
         Raises:
             StudyError: the training diverged.
+            UnsupportedConstraints: the study has constraints, at which no gradient looks.
         """
         from automl_nas.oneshot import rounds
 
+        refuse_constraints(history, self.name)
         index = history.own(self.name)
         if index >= self.rounds:
             return None

@@ -26,7 +26,7 @@ Made by `python -m tests.searchers.refusals` from what the searchers do; a test 
 "no": a named error (`UnsupportedSpace`, `UnsupportedConstraints`, `UnsupportedObjectives`), when
 the searcher is made or at its first proposal. Floats: continuous hyperparameters. Categories:
 choices without an order. Priors: normal and beta, on any scale. Gradient searchers look at no
-measured value, hence at no metric and no constraint either: "yes" means that they run.
+measured value, hence at no metric: "yes" means that they run.
 Fidelity: "full" always measures in full, "uses" chooses the amount, "needs" refuses an objective
 without one. `asha`, `hyperband` and the synchronous schemes express what the searcher inside does;
 here that is random search.
