@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from automl_nas import identity, signing
+from automl_nas import identity, seeds, signing
 from automl_nas.errors import MissingPackage, StudyMismatch
 
 
@@ -64,3 +64,9 @@ def test_directions_are_never_offered_for_acceptance():
 def test_a_package_that_is_not_installed():
     with pytest.raises(MissingPackage, match="pip install no-such-thing"):
         identity.versions(["no-such-thing"])
+
+
+def test_a_keyed_generator_is_numpys_own_with_the_derived_seed():
+    ours, numpys = seeds.rng("a", 1), np.random.RandomState(seeds.derive("a", 1))
+    assert str(ours.get_state()) == str(numpys.get_state())
+    assert ours.normal(size=5).tolist() == numpys.normal(size=5).tolist()

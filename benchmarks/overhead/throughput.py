@@ -27,17 +27,6 @@ def random_study(trials):
     )  # fmt: skip
 
 
-@contextlib.contextmanager
-def grouped(seconds):
-    """What `Study.run(url, group_commit=seconds)` is to do."""
-    plain = storages.open_storage
-    storages.open_storage = functools.partial(plain, group_commit=seconds)
-    try:
-        yield
-    finally:
-        storages.open_storage = plain
-
-
 def copied(source, url):
     """All of a stored study in a database, in one transaction."""
     given, database = storages.open_storage(source), storages.open_storage(url)
@@ -79,10 +68,9 @@ def run(options):
         }
         for name, (url, seconds) in ways.items():
             trials = options.trials if seconds or url is None else min(options.trials, 500)
-            with grouped(seconds) if seconds else contextlib.nullcontext():
-                cpu = time.process_time()
-                spent, _ = clock(functools.partial(random_study(trials).run, url))
-                cpu = time.process_time() - cpu
+            cpu, run = time.process_time(), random_study(trials).run
+            spent, _ = clock(functools.partial(run, url, group_commit=seconds))
+            cpu = time.process_time() - cpu
             print(f"| {name} ({trials:,}) | {trials / spent:,.0f} | {1000 * cpu / trials:.2f} |")
             sys.stdout.flush()
         loading(options, folder)
@@ -90,8 +78,7 @@ def run(options):
 
 def loading(options, folder):
     journal, database = f"journal:{folder}/many.log", f"sqlite:///{folder}/many.db"
-    with grouped(0.5):
-        random_study(options.loaded).run(journal)
+    random_study(options.loaded).run(journal, group_commit=0.5)
     copied(journal, database)
     print(f"\n| {options.loaded:,} trials | load, s | Study.open, s |\n|---|---|---|")
     for url in (journal, database):
