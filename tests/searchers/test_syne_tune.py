@@ -101,7 +101,7 @@ class TestBotorch(SearcherContract):
 class TestEhvi(SearcherContract):
     metrics = TWO
     spaces: ClassVar = {"nasty": nasty_space}
-    budget = 5
+    budget = 6
 
     def make(self, space):
         settings = {"num_restarts": 1, "num_raw_samples": 4, "mc_samples": 8}
