@@ -78,7 +78,7 @@ CONTINUOUS = {name: Refusal("is continuous, so", finite) for name in NASTY}
 NUMBERS = {name: Refusal("is numeric", finite) for name in NASTY}
 FIT = "a second: a model is fitted for every proposal"
 PROCESS = "seconds to a minute: a Gaussian process is fitted for every draw, forbidden ones too"
-HUNDRED = "; with clauses up to a hundred fits, more than nine minutes: not checked there"
+HUNDRED = "; with clauses many fits, more than nine minutes: not checked there"
 FOREST = "half a second: a forest is fitted for every four proposals"
 ROUNDS = "a proposal is a round of training: the decoding of 3,000 logits is checked instead"
 AROUND = "the configurations are those of the searcher inside, here random search"
@@ -126,8 +126,8 @@ ROWS = {
     "syne-tune:bore": fit(3),
     "syne-tune:cqr": fit(3),
     "syne-tune:botorch": fit(1, past=20),
-    "syne-tune:ehvi": fit(1, past=20),
-    "syne-tune:ehvi-shipped": fit(1, past=20),
+    "syne-tune:ehvi": Row((1, 0, 1), PRIORS, past=20, own=2, why=FIT + HUNDRED),
+    "syne-tune:ehvi-shipped": Row((1, 0, 1), PRIORS, past=20, own=2, why=FIT + HUNDRED),
     "syne-tune:asha": few(200, AS_RANDOM, PRIORS),
     "syne-tune:moasha": few(200, AS_RANDOM, PRIORS),
     "syne-tune:moasha-shipped": few(200, AS_RANDOM, PRIORS),
