@@ -37,7 +37,6 @@ from automl_nas.objectives.base import Objective
 from automl_nas.types import Record, Trial
 
 _PREFIX = "automl_nas-"
-_LIMIT = "TimeLimit: "
 
 _SETTINGS = {
     "distributed.scheduler.worker-ttl": "1 hour",  # an objective may keep the interpreter busy
@@ -159,10 +158,10 @@ class Workers:
             )
         error = future.exception()
         if error is None:
-            result: tuple[Outcome, str] = future.result()
-            outcome, worker = result
-            if outcome.failure.startswith(_LIMIT):
-                self._client.restart_workers([worker], raise_for_error=False)
+            result: tuple[Outcome, str | None] = future.result()
+            outcome, occupied = result
+            if occupied is not None:
+                self._client.restart_workers([occupied], raise_for_error=False)
             return outcome
         if isinstance(error, KilledWorker):
             return Died(started=self._started(str(future.key)))
@@ -196,8 +195,8 @@ def evaluate(
     *,
     topic: str,
     time_limit: float | None,
-) -> tuple[Outcome, str]:
-    """Runs on a worker; the outcome and the worker's address."""
+) -> tuple[Outcome, str | None]:
+    """Runs on a worker; the outcome, and the worker's address where it is still evaluating."""
     worker = get_worker()
     begun = functools.partial(
         worker.scheduler.log_event, topic=topic, msg=worker.get_current_task()
@@ -209,16 +208,18 @@ def evaluate(
     def attempt() -> Outcome:
         return evaluation.attempt(objective, configuration, fidelity, trial)
 
-    return within(attempt, time_limit), worker.address
+    outcome = attempt() if time_limit is None else within(attempt, time_limit)
+    if outcome is not None:
+        return outcome, None
+    failure = f"TimeLimit: more than {time_limit:g} s"
+    return Outcome(evaluation.NOTHING, failure, time_limit or 0.0), worker.address
 
 
-def within(attempt: Callable[[], Outcome], seconds: float | None) -> Outcome:
-    """What `attempt` returns, or a failure when it takes too long; it is left running then."""
-    if seconds is None:
-        return attempt()
+def within(attempt: Callable[[], Outcome], seconds: float) -> Outcome | None:
+    """What `attempt` returns; None when it takes longer, and is left running."""
     done: Queue[Outcome] = Queue()
     threading.Thread(target=lambda: done.put(attempt()), daemon=True).start()
     try:
         return done.get(timeout=seconds)
     except Empty:
-        return Outcome(evaluation.NOTHING, f"{_LIMIT}more than {seconds:g} s", seconds)
+        return None

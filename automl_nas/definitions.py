@@ -51,10 +51,7 @@ def define(name: str, settings: Mapping[str, Any]) -> list[Study]:
 
 def definition(results: Results) -> dict[str, Any] | None:
     """What defined a stored study when it was run last; None: a script, or it never began."""
-    for session in reversed(results.sessions):
-        found: dict[str, Any] | None = session.get("definition")
-        return found
-    return None
+    return results.sessions[-1].get("definition") if results.sessions else None
 
 
 def defined(stored: Sequence[Results]) -> list[Study]:

@@ -74,7 +74,7 @@ def delete(storage: str, name: str, *, yes: bool) -> None:
                 "repeat it with --yes."
             )
         opened.delete_study(study_id)
-        opened.remove_session()
+        storages.close(opened)
     folder = study_folder(storage, name)
     if folder is not None and folder.exists():
         shutil.rmtree(folder)
@@ -96,7 +96,7 @@ def rename(storage: str, name: str, new: str) -> None:
         if new in {study.study_name for study in opened.get_all_studies()}:
             raise StudyError(f"{storage} holds a study {new!r} already: choose another name.")
         _rename(opened, study_id, new)
-        opened.remove_session()
+        storages.close(opened)
     old_folder, new_folder = study_folder(storage, name), study_folder(storage, new)
     if old_folder is not None and new_folder is not None and old_folder.exists():
         old_folder.rename(new_folder)

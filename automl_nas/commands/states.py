@@ -24,7 +24,7 @@ def states(url: str) -> dict[str, State]:
             for study in storage.get_all_studies()
             if "identity" in study.user_attrs
         }
-        storage.remove_session()
+        storages.close(storage)
     return found
 
 

@@ -8,7 +8,7 @@ the settings of `HalvingSearcher`; `inner_settings` are the named searcher's own
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ConfigSpace import ConfigurationSpace
@@ -20,68 +20,34 @@ from automl_nas.searchers.halving import HalvingSearcher, refuse
 Settings = Mapping[str, Any] | None
 
 
-def asha(
-    space: ConfigurationSpace,
-    inner: str | Searcher = "random",
-    *,
-    inner_settings: Settings = None,
-    minimum: int = 1,
-    eta: int = 3,
-    enough: int = 0,
-) -> HalvingSearcher:
-    """Asynchronous successive halving around any searcher; default: random search."""
-    made = _made(space, inner, inner_settings)
-    return HalvingSearcher(made, scheme="asha", minimum=minimum, eta=eta, enough=enough)
-
-
-def hyperband(
-    space: ConfigurationSpace,
-    inner: str | Searcher = "random",
-    *,
-    inner_settings: Settings = None,
-    minimum: int = 1,
-    eta: int = 3,
-    enough: int = 0,
-) -> HalvingSearcher:
-    """Asynchronous Hyperband around any searcher; default: random search."""
-    made = _made(space, inner, inner_settings)
-    return HalvingSearcher(made, scheme="hyperband", minimum=minimum, eta=eta, enough=enough)
-
-
-def synchronous_halving(
-    space: ConfigurationSpace,
-    inner: str | Searcher = "random",
-    *,
-    inner_settings: Settings = None,
-    minimum: int = 1,
-    eta: int = 3,
-    enough: int = 0,
-) -> HalvingSearcher:
-    """Successive halving, rung by rung, around any searcher; default: random search."""
-    made = _made(space, inner, inner_settings)
-    return HalvingSearcher(
-        made, scheme="synchronous-halving", minimum=minimum, eta=eta, enough=enough
-    )
-
-
-def synchronous_hyperband(
-    space: ConfigurationSpace,
-    inner: str | Searcher = "random",
-    *,
-    inner_settings: Settings = None,
-    minimum: int = 1,
-    eta: int = 3,
-    enough: int = 0,
-) -> HalvingSearcher:
-    """Hyperband, rung by rung, around any searcher; default: random search."""
-    made = _made(space, inner, inner_settings)
-    return HalvingSearcher(
-        made, scheme="synchronous-hyperband", minimum=minimum, eta=eta, enough=enough
-    )
-
-
 def _made(space: ConfigurationSpace, inner: str | Searcher, settings: Settings) -> Searcher:
     if not isinstance(inner, str):
         return inner
     refuse(inner)
     return registry.create(inner, space, **(settings or {}))
+
+
+def _around(scheme: str, summary: str) -> Callable[..., HalvingSearcher]:
+    """The function that a scheme is registered as; its name and first line are shown by `list`."""
+
+    def make(
+        space: ConfigurationSpace,
+        inner: str | Searcher = "random",
+        *,
+        inner_settings: Settings = None,
+        minimum: int = 1,
+        eta: int = 3,
+        enough: int = 0,
+    ) -> HalvingSearcher:
+        made = _made(space, inner, inner_settings)
+        return HalvingSearcher(made, scheme=scheme, minimum=minimum, eta=eta, enough=enough)
+
+    make.__name__ = make.__qualname__ = scheme.replace("-", "_")
+    make.__doc__ = f"{summary} around any searcher; default: random search."
+    return make
+
+
+asha = _around("asha", "Asynchronous successive halving")
+hyperband = _around("hyperband", "Asynchronous Hyperband")
+synchronous_halving = _around("synchronous-halving", "Successive halving, rung by rung,")
+synchronous_hyperband = _around("synchronous-hyperband", "Hyperband, rung by rung,")
