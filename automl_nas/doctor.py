@@ -9,6 +9,7 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -70,7 +71,7 @@ def _siblings() -> Iterator[Finding]:
 
 
 def _registered() -> Iterator[Finding]:
-    for kind in ("searcher", "space", "study"):
+    for kind in get_args(registry.Kind):
         names = registry.names(kind)
         broken = [name for name in names if not _loads(kind, name)]
         text = f"{kind}: {', '.join(names) or 'none registered: reinstall automl_nas'}"

@@ -15,6 +15,8 @@ AutoMLNASError
 │   └── TooManyFailures    the objective failed again and again
 ├── MeasurementError       an objective returned something that is not a measurement
 ├── StorageError           a storage that cannot be opened, read or written
+├── TableError             a benchmark's file or row that cannot be used
+│   └── MissingTable       its official files are not in the folder
 └── MissingPackage         an optional dependency is not installed
 """
 
@@ -158,6 +160,26 @@ class MeasurementError(AutoMLNASError):
 
 class StorageError(AutoMLNASError):
     """A storage that cannot be opened, read or written."""
+
+
+class TableError(AutoMLNASError):
+    """A benchmark's table that is malformed, truncated or hostile, or lacks the row."""
+
+
+class MissingTable(TableError):
+    """The official files of a benchmark are not in the folder that was searched."""
+
+    def __init__(
+        self, table: str, expected: Iterable[tuple[str, list[str]]], folder: object
+    ) -> None:
+        self.table = table
+        layouts = "\n".join(f"  {layout}: {', '.join(files)}" for layout, files in expected)
+        nowhere = "anywhere: neither `path` nor AUTOML_NAS_DATA is given"
+        where = f"in {folder}" if folder else nowhere
+        super().__init__(
+            f"the files of {table} were not found {where}. One of these layouts is expected "
+            f"there or at most two folders below (`automl-nas data` says more):\n{layouts}"
+        )
 
 
 class MissingPackage(AutoMLNASError):

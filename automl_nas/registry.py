@@ -1,4 +1,4 @@
-"""What is installed, by name: searchers, spaces and studies registered through entry points.
+"""What is installed, by name: searchers, spaces, studies and tables, by entry points.
 
 The built-ins come through the same door as a stranger's package:
 
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
     from automl_nas.searchers.base import Searcher
 
-Kind = Literal["searcher", "space", "study"]
+Kind = Literal["searcher", "space", "study", "table"]
 
 _GROUPS: dict[Kind, str] = {
     "searcher": "automl_nas.searchers",
     "space": "automl_nas.spaces",
     "study": "automl_nas.studies",
+    "table": "automl_nas.tables",
 }
 
 
@@ -45,7 +46,7 @@ def names(kind: Kind) -> list[str]:
 
 
 def load(kind: Kind, name: str) -> Any:
-    """The registered class (searcher) or module (space, study).
+    """The registered class (searcher) or module (space, study, table).
 
     Raises:
         UnknownName: nothing is registered under that name.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -24,7 +24,7 @@ _FILE_WIDTH = 110
 def catalogue() -> None:
     """Prints what is registered, with the first line of each documentation."""
     console = Console()
-    for kind in ("searcher", "space", "study"):
+    for kind in get_args(registry.Kind):
         table = Table("name", "", title=kind, title_justify="left", show_header=False, box=None)
         for name in registry.names(kind):
             table.add_row(*_entry(kind, name))
