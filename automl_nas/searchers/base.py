@@ -146,9 +146,7 @@ def require_unmeasured(space: ConfigurationSpace, history: History) -> None:
         return
     size = _count(space, 1 << answers.bit_length(), history)
     if size is not None and answers >= size and len(measured(history)) >= size:
-        raise SpaceExhausted(
-            f"all {size} configurations of the space have been measured: the search is complete."
-        )
+        raise _exhausted(size)
 
 
 def require_unseen(space: ConfigurationSpace, history: History, seen: Collection[str]) -> None:
@@ -157,9 +155,13 @@ def require_unseen(space: ConfigurationSpace, history: History, seen: Collection
         return
     size = _count(space, 1 << len(seen).bit_length(), history)
     if size is not None and len(seen) >= size:
-        raise SpaceExhausted(
-            f"all {size} configurations of the space have been measured: the search is complete."
-        )
+        raise _exhausted(size)
+
+
+def _exhausted(size: int) -> SpaceExhausted:
+    return SpaceExhausted(
+        f"all {size} configurations of the space have been measured: the search is complete."
+    )
 
 
 def measured(history: History) -> set[str]:
