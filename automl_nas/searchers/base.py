@@ -94,6 +94,25 @@ def _continues(records: tuple[Record, ...], known: tuple[Record, ...]) -> bool:
     return records is known or records[: len(known)] == known
 
 
+class _Selectable:
+    """Records that may be learned from and chosen."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def add(self, record: Record) -> None:
+        if record.selectable:
+            self.records.append(record)
+
+
+def selectable(history: History) -> Sequence[Record]:
+    """Records that may be learned from and chosen, in order of completion.
+
+    The list is kept and grows with the record: not to be changed.
+    """
+    return folded(history, "selectable", _Selectable).records
+
+
 class _Measured:
     """Records that were measured, or failed, at full fidelity, and their digests where asked."""
 

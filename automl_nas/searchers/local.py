@@ -23,7 +23,7 @@ from typing import ClassVar
 from ConfigSpace import Configuration, ConfigurationSpace
 
 from automl_nas import configs, seeds
-from automl_nas.searchers.base import centres, measured, require_unmeasured
+from automl_nas.searchers.base import centres, measured, require_unmeasured, selectable
 from automl_nas.settings import require_positive
 from automl_nas.types import History, Proposal, Record
 
@@ -60,7 +60,7 @@ class LocalSearcher:
         """
         require_unmeasured(self.space, history)
         rng = seeds.rng(self.name, history.seed, number)
-        if len(history.selectable()) < self.initial:
+        if len(selectable(history)) < self.initial:
             return Proposal(configs.sample(self.space, rng))
         taken = measured(history) | {record.digest for record in history.pending}
         for centre in self._centres(history):

@@ -12,10 +12,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import optuna
+from optuna.samplers._lazy_random_state import LazyRandomState
 
-from automl_nas import Budget, History, Record, Study, configs, registry
+from automl_nas import Budget, History, Record, Study, configs, registry, seeds
 from automl_nas.distributions import distribution
+from automl_nas.searchers.optuna_samplers import visit
 from automl_nas.types import Cost
 from benchmarks.overhead.common import METRICS, POOL, SPACES, Prepared, clock, draw, values
 
@@ -102,12 +105,21 @@ class BareOptuna:
         return [*values(configuration).values()][: self.engine.objectives]
 
     def ask(self):
+        """With the random numbers of our ask, so that both sides search equally long."""
+        label = self.engine.ours.removeprefix("optuna:")
+        key = seeds.derive("optuna", label, 0, len(self.study.get_trials(deepcopy=False)), 0)
+        visit(self.study.sampler, functools.partial(_reseed, key=key))
         return clock(lambda: self.study.ask(self.distributions))
 
     def tell(self, trial):
         configuration = configs.from_dict(self.space, trial.params)
         self.study.tell(trial, self.losses(configuration))
         return configuration
+
+
+def _reseed(part, key):
+    if isinstance(part, LazyRandomState):
+        part._rng = np.random.RandomState(key)
 
 
 class BareSmac:
