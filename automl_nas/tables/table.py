@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -66,6 +66,8 @@ class Table:
     """Amounts along the fidelity axis, ascending; the last is the full one."""
     seeds: tuple[int, ...] = ()
     """The benchmark's own names of its repeats, along the seed axis."""
+    continues: bool = False
+    """Whether fewer epochs are the beginning of the full training, not a training of their own."""
     source: str = ""
     """The official file or files and their layout, in words."""
 
@@ -202,9 +204,14 @@ class Table:
     @functools.cached_property
     def digest(self) -> str:
         """Of keys and values: equal for tables that answer alike, whatever file they came from."""
+        return self.digest_of(self.columns)
+
+    def digest_of(self, columns: Iterable[str]) -> str:
+        """Of the keys and these columns alone, so that joining others changes nothing."""
         digest = hashlib.sha256(repr((self.name, self.fidelities, self.seeds)).encode())
         digest.update(np.ascontiguousarray(self.keys).tobytes())
-        for name, column in sorted(self.columns.items()):
+        for name in sorted(set(columns)):
+            column = self.column(name)
             digest.update(
                 repr((name, column.axes, column.scale, str(column.values.dtype))).encode()
             )
