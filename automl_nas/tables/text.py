@@ -1,0 +1,68 @@
+"""Tables that were collected as compressed comma-separated text.
+
+    columns = read_csv(path, ("index", "arch_str"))
+    errors = numbers(columns["test"])
+
+Everything stays text until it is asked for as numbers: cells such as `02001` keep their zeros.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from automl_nas.errors import TableError
+from automl_nas.tables.safe import opened, reading
+
+Numbers = npt.NDArray[np.float64]
+
+
+def read_csv(path: Path, needed: Sequence[str] = ()) -> Mapping[str, tuple[str, ...]]:
+    """Column name -> its cells, in the file's order.
+
+    Raises:
+        TableError: the file is damaged, a row is short, or a needed column is missing.
+    """
+    with reading(path, "a table of comma-separated values"), opened(path) as file:
+        header, *rows = csv.reader(io.StringIO(file.read().decode(), newline=""))
+        columns = dict(zip(header, zip(*rows, strict=True), strict=True))
+    _require(path, columns, needed)
+    return columns
+
+
+def read_numbers(path: Path, needed: Sequence[str] = ()) -> Mapping[str, Numbers]:
+    """Column name -> its numbers (n,); for files with nothing else, which is faster.
+
+    Raises:
+        TableError: the file is damaged, a cell is no number, or a needed column is missing.
+    """
+    with reading(path, "a table of numbers, comma-separated"), opened(path) as file:
+        header, _, rest = file.read().decode().partition("\n")
+        values = np.loadtxt(io.StringIO(rest), delimiter=",", ndmin=2)
+        columns = dict(zip(header.strip().split(","), values.T, strict=True))
+    _require(path, columns, needed)
+    return columns
+
+
+def _require(path: Path, columns: Mapping[str, object], needed: Sequence[str]) -> None:
+    missing = [name for name in needed if name not in columns]
+    if missing:
+        got = ", ".join(columns)
+        raise TableError(f"{path}: expected the columns {', '.join(missing)}, got {got}.")
+
+
+def numbers(cells: Sequence[str]) -> Numbers:
+    """(n,) the cells as numbers; an empty one is NaN.
+
+    Raises:
+        TableError: a cell is no number.
+    """
+    try:
+        return np.array([float(cell) if cell else np.nan for cell in cells])
+    except ValueError as error:
+        raise TableError(f"expected a column of numbers: {error}.") from None
