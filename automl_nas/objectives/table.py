@@ -141,9 +141,7 @@ class TableObjective:
             )
         return value
 
-    def _drawn(
-        self, row: int, column: str, amount: int | None, seed: int
-    ) -> int | Literal["mean"]:
+    def _drawn(self, row: int, column: str, amount: int | None, seed: int) -> int | Literal["mean"]:
         """One of the repeats that were measured; "mean" where the column has no repeats."""
         if "seed" not in self.table.column(column).axes:
             return "mean"

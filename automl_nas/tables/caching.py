@@ -34,9 +34,7 @@ def stamp(paths: Iterable[Path]) -> str:
     return f"{_VERSION}: {len(found)} files, {size} bytes, newest {newest}"
 
 
-def kept(
-    cache: str | Path | None, name: str, described: str, read: Callable[[], Table]
-) -> Table:
+def kept(cache: str | Path | None, name: str, described: str, read: Callable[[], Table]) -> Table:
     """The table from the cache if it describes the same files, else read and then kept.
 
     Raises:

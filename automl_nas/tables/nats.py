@@ -42,7 +42,7 @@ TASKS = ("cifar10", "cifar100", "ImageNet16-120")
 Curve = npt.NDArray[np.float32]
 _ERRORS: dict[str, tuple[Part, str]] = {
     "validation_error": ("validation", "x-valid"),
-    "test_error": ("test", "cifar10: trained on training and validation data, ori-test; else x-test"),
+    "test_error": ("test", "x-test; cifar10: ori-test, trained on training and validation data"),
     "search_test_error": ("test", "test error of the run whose validation error is searched on"),
     "whole_test_error": ("test", "x-valid and x-test together: not independent of validation"),
     "train_error": ("train", "mean over the epoch, while it trains"),

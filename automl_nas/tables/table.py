@@ -85,11 +85,20 @@ class Table:
         return len(self.keys)
 
     def rows(self, keys: Sequence[Any] | Array) -> npt.NDArray[np.int64]:
-        """(n,) row numbers of native keys; -1 where the table has no such row."""
+        """(n,) row numbers of native keys; -1 where the table has no such row.
+
+        Raises:
+            TableError: keys of another kind, such as numbers where the table's are strings.
+        """
         order, ordered = self._sorted
         wanted = np.asarray(keys)
+        if not wanted.size or not len(ordered):
+            return np.full(wanted.shape, -1, dtype=np.int64)
         if wanted.dtype.kind != ordered.dtype.kind:
-            wanted = wanted.astype(ordered.dtype.kind)
+            if {wanted.dtype.kind, ordered.dtype.kind} != {"i", "u"}:
+                example = ordered[0].item()
+                raise TableError(f"table {self.name} has keys such as {example!r}, got {keys!r}.")
+            wanted = wanted.astype(ordered.dtype)
         places = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
         return np.where(ordered[places] == wanted, order[places], -1)
 
