@@ -69,7 +69,9 @@ def save(table: Table, path: Path, described: str) -> None:
         "source": table.source,
         "columns": [_about(column) for column in table.columns.values()],
     }
-    values = {f"column{i}": column.values for i, column in enumerate(table.columns.values())}
+    values: dict[str, Any] = {
+        f"column{i}": column.values for i, column in enumerate(table.columns.values())
+    }
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
     with os.fdopen(handle, "wb") as file:
         np.savez(file, about=np.array(json.dumps(about)), keys=table.keys, **values)

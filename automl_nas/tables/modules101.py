@@ -76,9 +76,9 @@ def pruned(matrix: Sequence[Sequence[int]], labels: Sequence[int]) -> tuple[Matr
     return smaller, tuple(int(labels[vertex - 1]) for vertex in kept[1:-1])
 
 
-def edges(matrix: Sequence[Sequence[int]]) -> int:
-    """How many there are."""
-    return sum(map(sum, matrix))
+def edges(matrix: Matrix) -> list[tuple[int, int]]:
+    """(from, to) of each, row by row."""
+    return [(i, j) for i, row in enumerate(matrix) for j, there in enumerate(row) if there]
 
 
 @functools.lru_cache(maxsize=1 << 16)

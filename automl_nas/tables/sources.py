@@ -61,11 +61,11 @@ class Source:
 
     def find(self, folder: Path, task: str) -> tuple[Path | None, ...]:
         """The path of each needed file under the folder; None: not there."""
-        return tuple(_find(folder, file.name.format(task=task)) for file in self.files)
+        return tuple(find(folder, file.name.format(task=task)) for file in self.files)
 
     def find_extras(self, folder: Path, task: str) -> tuple[Path | None, ...]:
         """The path of each extra file under the folder; None: not there."""
-        return tuple(_find(folder, file.name.format(task=task)) for file in self.extras)
+        return tuple(find(folder, file.name.format(task=task)) for file in self.extras)
 
 
 def open(
@@ -130,7 +130,8 @@ def data_folder(path: str | Path | None) -> Path | None:
     return None if given is None else Path(given).expanduser()
 
 
-def _find(folder: Path, name: str) -> Path | None:
+def find(folder: Path, name: str) -> Path | None:
+    """The file (or `folder/name`) in the folder or at most two levels below; None: not there."""
     if folder.is_file():
         return folder if folder.match(name) else None
     return next((p for depth in _DEPTH for p in sorted(folder.glob(f"{depth}/{name}".lstrip("/")))),
