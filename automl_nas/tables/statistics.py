@@ -77,7 +77,8 @@ def product_neighbours(sizes: Sequence[int]) -> Neighbours:
 
 def neighbourhood_sizes(neighbours: Neighbours) -> npt.NDArray[np.int64]:
     """(rows,) how many neighbours each row has."""
-    return (neighbours >= 0).sum(axis=1)
+    sizes: npt.NDArray[np.int64] = (neighbours >= 0).sum(axis=1)
+    return sizes
 
 
 def random_walks(neighbours: Neighbours, *, walks: int, steps: int, seed: int) -> Neighbours:

@@ -133,7 +133,7 @@ def _graph(configuration: Configuration) -> Cell:
     values = configs.to_dict(configuration)
     matrix = [[0] * VERTICES for _ in range(VERTICES)]
     for name, (i, j) in EDGE_NAMES.items():
-        matrix[i][j] = int(values[name])
+        matrix[i][j] = int(values[name] == 1)
     labels = tuple(OPERATIONS.index(str(values[name])) for name in OPERATION_NAMES)
     return tuple(map(tuple, matrix)), labels
 

@@ -37,8 +37,8 @@ OPTIMA = {
     ("ImageNet16-120", "validation_error"): 46.73,
     ("ImageNet16-120", "test_error"): 47.31,
 }
-"""Best accuracies in percent, means over seeds: row "optimal" of NAS-Bench-201's table 5 (validation
-and test of each data set); ImageNet16-120's validation from NATS-Bench's `issue-27.ipynb`."""
+"""Best accuracies in percent, means over seeds: row "optimal" of NAS-Bench-201's table 5; the
+validation of ImageNet16-120 as NATS-Bench's notebook `issue-27.ipynb` prints it."""
 
 
 def table(

@@ -4,9 +4,9 @@
     objective = natsbench_size.table("cifar10", path=...)
     natsbench_size.to_arch(configuration)      # "8:16:24:32:64"
 
-`channels_1` ... `channels_5` are ordinals over 8, 16, ..., 64; neighbours in order are neighbours in
-size. Source: Dong, Liu, Musial and Gabrys, TPAMI 2021 (arXiv:2009.00437), section 3.2. The official
-index counts the strings in order, the last layer fastest.
+`channels_1` ... `channels_5` are ordinals over 8, 16, ..., 64. The official index counts the
+strings in order, the last layer fastest. Networks are looked up, not built. Source: Dong, Liu,
+Musial and Gabrys, TPAMI 2021 (arXiv:2009.00437), section 3.2.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _shared_space() -> ConfigurationSpace:
 
 def _channels(configuration: Configuration) -> list[int]:
     values = configs.to_dict(configuration)
-    return [int(values[layer]) for layer in LAYERS]
+    return [int(str(values[layer])) for layer in LAYERS]
 
 
 def to_arch(configuration: Configuration) -> str:
