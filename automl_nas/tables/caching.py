@@ -84,7 +84,7 @@ def load(path: Path, described: str | None = None) -> Table | None:
     Raises:
         TableError: the file is damaged.
     """
-    with reading(path, "a table kept by automl_nas"), np.load(path, allow_pickle=False) as file:
+    with reading(path, "a table kept by automl_nas"), path.open("rb") as raw, np.load(raw) as file:
         about = json.loads(str(file["about"]))
         if described is not None and about["stamp"] != described:
             return None

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ import numpy.typing as npt
 from automl_nas.tables.safe import load_pickle, reading
 from automl_nas.tables.sources import File
 from automl_nas.tables.table import Column
-from automl_nas.tables.text import read_numbers
+from automl_nas.tables.text import joined, read_numbers
 from automl_nas.types import Metric
 
 HELP = File(
@@ -40,10 +41,10 @@ def help_columns(path: Path, indices: Indices) -> Iterator[Column]:
         TableError: the file is damaged.
     """
     content = read_numbers(path, ("index",))
-    place = _places(content["index"], indices)
     for device, values in content.items():
         if device != "index":
-            yield _column(f"latency_{device}", values, place, "ms", "HELP")
+            chosen = joined(content["index"], values, indices)
+            yield _column(f"latency_{device}", chosen, "ms", "HELP")
 
 
 def hw_columns(path: Path, task: str, indices: Indices) -> Iterator[Column]:
@@ -58,22 +59,10 @@ def hw_columns(path: Path, task: str, indices: Indices) -> Iterator[Column]:
             device, _, quantity = name.partition("_")
             if quantity in _UNITS:
                 every = np.asarray(values, dtype=np.float64)
-                place = _places(np.arange(len(every)), indices)
-                yield _column(
-                    f"{quantity}_{device}", every, place, _UNITS[quantity], "HW-NAS-Bench"
-                )
+                chosen = joined(np.arange(len(every)), every, indices)
+                yield _column(f"{quantity}_{device}", chosen, _UNITS[quantity], "HW-NAS-Bench")
 
 
-def _places(present: npt.NDArray[np.generic], wanted: Indices) -> Indices:
-    """Where each wanted index stands among the present ones; -1: it is not there."""
-    order = np.argsort(present)
-    at = np.minimum(np.searchsorted(present, wanted, sorter=order), len(present) - 1)
-    return np.where(present[order[at]] == wanted, order[at], -1)
-
-
-def _column(
-    name: str, values: npt.NDArray[np.float64], place: Indices, unit: str, origin: str
-) -> Column:
-    chosen = np.where(place >= 0, values[place], np.nan)
-    goal = "max" if name.startswith("arithmetic_intensity") else "min"
-    return Column(Metric(name, goal, unit), chosen, note=f"of the network, {origin}")  # type: ignore[arg-type]
+def _column(name: str, values: npt.NDArray[np.float64], unit: str, origin: str) -> Column:
+    goal: Literal["min", "max"] = "max" if name.startswith("arithmetic_intensity") else "min"
+    return Column(Metric(name, goal, unit), values, note=f"of the network, {origin}")

@@ -198,7 +198,11 @@ def _read_naslib(paths: Paths, task: str, *, cache: str | Path | None = None) ->
 
 
 def _read_means(paths: Paths, task: str) -> Table:
-    with reading(paths[0], "the collected means of NAS-Bench-101"), np.load(paths[0]) as file:
+    with (
+        reading(paths[0], "the collected means of NAS-Bench-101"),
+        paths[0].open("rb") as raw,
+        np.load(raw) as file,
+    ):
         content = {name: file[name] for name in file.files}
         keys = _keys(content)
         errors = 100 - content["test_acc_108_x29952"] / 299.52
@@ -259,7 +263,11 @@ def cells(path: Path) -> Iterator[tuple[str, tuple[tuple[int, ...], ...], tuple[
     Raises:
         TableError: the file is damaged.
     """
-    with reading(path, "the collected means of NAS-Bench-101"), np.load(path) as file:
+    with (
+        reading(path, "the collected means of NAS-Bench-101"),
+        path.open("rb") as raw,
+        np.load(raw) as file,
+    ):
         sizes, bits, digits = file["n_vertices"], file["adjacency_bits"], file["ops"]
     for size, adjacency, operations in zip(
         sizes.tolist(), bits.tolist(), digits.tolist(), strict=True
@@ -268,8 +276,8 @@ def cells(path: Path) -> Iterator[tuple[str, tuple[tuple[int, ...], ...], tuple[
         yield module_hash(matrix, labels), matrix, labels
 
 
-def _official(name: str, sha256: str) -> File:
-    return File(name, sha256=sha256, origin=f"google-research/nasbench, {name}")
+def _official(name: str, size: str, sha256: str) -> File:
+    return File(name, sha256=sha256, origin=f"google-research/nasbench, about {size}")
 
 
 _CIFAR10 = ("cifar10",)
@@ -277,7 +285,7 @@ SOURCES = (
     Source(
         "TFRecord, all epochs",
         _CIFAR10,
-        (_official("nasbench_full.tfrecord",
+        (_official("nasbench_full.tfrecord", "1.95 GB",
                    "3d64db8180fb1b0207212f9032205064312b6907a3bbc81eabea10db2f5c7e9c"),),
         _read_tfrecord,
         "Apache-2.0",
@@ -285,7 +293,7 @@ SOURCES = (
     Source(
         "TFRecord, 108 epochs",
         _CIFAR10,
-        (_official("nasbench_only108.tfrecord",
+        (_official("nasbench_only108.tfrecord", "499 MB",
                    "4c39c3936e36a85269881d659e44e61a245babcb72cb374eacacf75d0e5f4fd1"),),
         _read_tfrecord,
         "Apache-2.0",

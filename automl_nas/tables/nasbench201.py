@@ -37,7 +37,7 @@ from automl_nas.tables.hwnasbench import HELP, HW_NAS_BENCH, help_columns, hw_co
 from automl_nas.tables.safe import load_pickle, reading
 from automl_nas.tables.sources import File, Source
 from automl_nas.tables.table import Array, Axis, Column, Part, Table
-from automl_nas.tables.text import numbers, read_csv, read_numbers
+from automl_nas.tables.text import joined, numbers, read_csv, read_numbers
 from automl_nas.types import Fidelity, Metric
 
 CELLS = 15_625
@@ -134,7 +134,8 @@ def _read_collected(
         cells = content.get(f"{task}.{name}")
         return unknown if cells is None else 100 - numbers(cells)
 
-    validation = error("val_acc_200") if means is None else _mean_validation(means, task)
+    indices = numbers(content["index"]).astype(np.int64)
+    validation = error("val_acc_200") if means is None else _validation(means, task, indices)
     seed = "of one seed, which one was not recorded"
     columns = [
         _errors("validation_error", _stack(error("val_acc_12"), validation), "validation",
@@ -157,7 +158,6 @@ def _read_collected(
         (12, 200),
         source="nb201.csv.gz" + ("" if means is None else f" and {means.name}"),
     )
-    indices = numbers(content["index"]).astype(np.int64)
     return _with_hardware(table, indices, task, paths[1:], hardware)
 
 
@@ -166,13 +166,10 @@ def _read_collected_means(paths: Paths, task: str, *, hardware: Hardware = BOTH)
     return _read_collected((first, *extras), task, means=_given(means), hardware=hardware)
 
 
-def _mean_validation(path: Path, task: str) -> npt.NDArray[np.float64]:
+def _validation(path: Path, task: str, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     name = f"{task}.val_acc_200_mean"
     content = read_numbers(path, ("index", name))
-    with reading(path, "means over seeds of all cells in the order of their indices"):
-        if not np.array_equal(content["index"], np.arange(len(content["index"]))):
-            raise ValueError("the indices are not 0, 1, 2, ...")
-    return 100 - content[name]
+    return 100 - joined(content["index"], content[name], indices)
 
 
 def _stack(*amounts: npt.NDArray[np.float64]) -> Array:

@@ -11,7 +11,7 @@ benchmark (a folder with three of 15,625 files) waits until no whole one is foun
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,17 +141,3 @@ def find(folder: Path, name: str) -> Path | None:
 def _expected(sources: list[Source], task: str) -> Iterator[tuple[str, list[str]]]:
     for source in sources:
         yield source.name, [file.name.format(task=task) for file in source.files]
-
-
-Found = tuple[Source, tuple[Path | None, ...]]
-"""A source and the paths of its files, None where a file is missing."""
-
-
-def available(folder: Path) -> Mapping[tuple[str, str], list[Found]]:
-    """(benchmark, task) -> its sources with what was found of their files."""
-    found: dict[tuple[str, str], list[Found]] = {}
-    for benchmark in registry.names("table"):
-        for source in registry.load("table", benchmark).SOURCES:
-            for task in source.tasks:
-                found.setdefault((benchmark, task), []).append((source, source.find(folder, task)))
-    return found

@@ -207,7 +207,7 @@ class Table:
         ordered = self.keys[order]
         double = ordered[:-1][ordered[:-1] == ordered[1:]]
         if len(double):
-            raise TableError(f"table {self.name} has the key {double[0]!r} twice.")
+            raise TableError(f"table {self.name} has the key {double[0].item()!r} twice.")
         return order, ordered
 
     @functools.cached_property

@@ -49,6 +49,14 @@ def read_numbers(path: Path, needed: Sequence[str] = ()) -> Mapping[str, Numbers
     return columns
 
 
+def joined(present: npt.ArrayLike, values: Numbers, wanted: npt.ArrayLike) -> Numbers:
+    """(n,) the values of the wanted ones among the present numbers; NaN: it is not there."""
+    there, asked = np.asarray(present), np.asarray(wanted)
+    order = np.argsort(there)
+    at = order[np.minimum(np.searchsorted(there, asked, sorter=order), len(there) - 1)]
+    return np.where(there[at] == asked, values[at], np.nan)
+
+
 def _require(path: Path, columns: Mapping[str, object], needed: Sequence[str]) -> None:
     missing = [name for name in needed if name not in columns]
     if missing:

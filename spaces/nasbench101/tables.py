@@ -108,5 +108,9 @@ def from_hash(name: str, *, path: str | Path | None = None) -> Configuration:
 
 @functools.lru_cache(maxsize=1)
 def _stored(path: Path) -> Mapping[str, npt.NDArray[np.generic]]:
-    with reading(path, "the collected means of NAS-Bench-101"), np.load(path) as file:
+    with (
+        reading(path, "the collected means of NAS-Bench-101"),
+        path.open("rb") as raw,
+        np.load(raw) as file,
+    ):
         return {name: file[name] for name in ("hash32", "n_vertices", "adjacency_bits", "ops")}
