@@ -35,7 +35,7 @@ def data(folder: str | None, check: bool) -> None:  # noqa: FBT001 - click calls
         click.echo(benchmark)
         try:
             sources: tuple[Source, ...] = registry.load("table", benchmark).SOURCES
-        except AutoMLNASError as error:
+        except (AutoMLNASError, AttributeError) as error:
             click.echo(f"  cannot be read: {error}")
             continue
         for source in sources:

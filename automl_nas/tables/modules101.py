@@ -129,6 +129,9 @@ def from_text(adjacency: str, operations: Sequence[str]) -> tuple[Matrix, Labels
     size = len(operations)
     if len(adjacency) != size * size:
         raise ValueError(f"{adjacency!r} is no matrix of {size} vertices")
+    unknown = [name for name in operations[1:-1] if name not in OPERATIONS]
+    if unknown:
+        raise ValueError(f"unknown operations: {', '.join(unknown)}")
     bits: npt.NDArray[np.int64] = np.array([int(bit) for bit in adjacency]).reshape(size, size)
     labels = tuple(OPERATIONS.index(operation) for operation in operations[1:-1])
     return tuple(map(tuple, bits.tolist())), labels

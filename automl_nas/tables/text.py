@@ -43,6 +43,8 @@ def read_numbers(path: Path, needed: Sequence[str] = ()) -> Mapping[str, Numbers
     """
     with reading(path, "a table of numbers, comma-separated"), opened(path) as file:
         header, _, rest = file.read().decode().partition("\n")
+        if not rest.strip():
+            raise ValueError("it has no rows")
         values = np.loadtxt(io.StringIO(rest), delimiter=",", ndmin=2)
         columns = dict(zip(header.strip().split(","), values.T, strict=True))
     _require(path, columns, needed)
