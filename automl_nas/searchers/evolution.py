@@ -15,6 +15,7 @@ random configuration instead of searching for ever.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -58,7 +59,8 @@ class EvolutionSearcher:
         """
         require_unmeasured(self.space, history)
         rng = seeds.rng(self.name, history.seed, number)
-        population = history.selectable()[-self.population_size :]
+        youngest = (record for record in reversed(history.records) if record.selectable)
+        population = [*itertools.islice(youngest, self.population_size)][::-1]
         if len(population) < self.population_size:
             return Proposal(configs.sample(self.space, rng))
         parent = self._parent(history, population, rng)
