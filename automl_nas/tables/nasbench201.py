@@ -127,7 +127,8 @@ def _errors(name: str, values: Array, part: Part, note: str) -> Column:
 def _read_collected(
     paths: Paths, task: str, *, means: Path | None = None, hardware: Hardware = BOTH
 ) -> Table:
-    content = read_csv(_given(paths[0]), ("index", "arch_str", f"{task}.test_acc_200"))
+    needed = ("index", "arch_str", f"{task}.test_acc_200")
+    content = read_csv(_given(paths[0]), needed, lambda name: name.startswith(f"{task}."))
     unknown = np.full(len(content["index"]), np.nan)
 
     def error(name: str) -> npt.NDArray[np.float64]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,17 +23,29 @@ from automl_nas.tables.safe import opened, reading
 Numbers = npt.NDArray[np.float64]
 
 
-def read_csv(path: Path, needed: Sequence[str] = ()) -> Mapping[str, tuple[str, ...]]:
-    """Column name -> its cells, in the file's order.
+def read_csv(
+    path: Path, needed: Sequence[str] = (), keep: Callable[[str], bool] = lambda _name: True
+) -> Mapping[str, tuple[str, ...]]:
+    """Column name -> its cells, in the file's order; of the needed columns and those to `keep`.
 
     Raises:
         TableError: the file is damaged, a row is short, or a needed column is missing.
     """
     with reading(path, "a table of comma-separated values"), opened(path) as file:
-        header, *rows = csv.reader(io.StringIO(file.read().decode(), newline=""))
-        columns = dict(zip(header, zip(*rows, strict=True), strict=True))
+        reader = csv.reader(io.StringIO(file.read().decode(), newline=""))
+        header = next(reader, [])
+        kept = [name in needed or keep(name) for name in header]
+        rows = [tuple(itertools.compress(row, kept)) for row in reader if _fits(row, header)]
+        columns = dict(zip(itertools.compress(header, kept), zip(*rows, strict=True), strict=True))
     _require(path, columns, needed)
     return columns
+
+
+def _fits(row: Sequence[str], header: Sequence[str]) -> bool:
+    """True; or an error, since a short or long row means damage."""
+    if len(row) != len(header):
+        raise ValueError(f"a row has {len(row)} cells, the header {len(header)}")
+    return True
 
 
 def read_numbers(path: Path, needed: Sequence[str] = ()) -> Mapping[str, Numbers]:

@@ -10,6 +10,7 @@ import torch
 
 from automl_nas import Budget, Study, configs, tables
 from automl_nas.errors import TableError
+from automl_nas.isolation import isolated
 from automl_nas.searchers import RandomSearcher
 from automl_nas.tables.modules101 import EDGES, OPERATIONS, edges, key_of, pruned
 from spaces import nasbench101
@@ -20,6 +21,12 @@ from tests.tables.test_nasbench101 import ADJACENCY, NAMES, PUBLISHED, points, w
 
 SPACE = nasbench101.search_space()
 SMALL = NetworkRecipe(channels=8, stacks=2, modules=2)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    with isolated(threads=1):
+        yield
 
 
 def configuration(edge_list, operations=("conv3x3-bn-relu",) * 5):
