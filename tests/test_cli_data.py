@@ -38,6 +38,7 @@ def test_what_is_found_is_shown_with_its_path(tmp_path, monkeypatch):
     assert code == 0
     assert f"found    {folder / 'meta.pickle.pbz2'}" in said
     assert "cifar10, cifar100, ImageNet16-120 (a part of the architectures)" in said
+    assert said.count("optional HW-NAS-Bench-v1_0.pickle - GATECH-EIC/HW-NAS-Bench") == 1
 
 
 def test_a_check_finds_another_file_than_the_published_one(tmp_path):

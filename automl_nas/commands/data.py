@@ -51,7 +51,8 @@ def _show(source: Source, folder: Path, *, check: bool) -> int:
     wrong = 0
     for task, file, path in _files(source, folder, source.extras if there else ()):
         if path is None:
-            click.echo(f"    missing  {_described(file, task)}")
+            word = "optional" if file in source.extras else "missing "
+            click.echo(f"    {word} {_described(file, task)}")
             continue
         verdict = _verdict(file, path) if check else ""
         wrong += verdict.startswith(" DIFFERS")
@@ -69,12 +70,12 @@ def _state(source: Source, found: dict[str, tuple[Path | None, ...]], there: lis
 def _files(
     source: Source, folder: Path, extras: tuple[File, ...]
 ) -> Iterator[tuple[str, File, Path | None]]:
-    """(task, file, path) of each file, those that tasks share once; extras only where found."""
+    """(task, file, path) of each needed and extra file, those that tasks share once."""
     seen: set[str] = set()
     for task in source.tasks:
         needed = zip(source.files, source.find(folder, task), strict=True)
         extra = zip(extras, source.find_extras(folder, task), strict=bool(extras))
-        for file, path in (*needed, *((f, p) for f, p in extra if p is not None)):
+        for file, path in (*needed, *extra):
             if file.name.format(task=task) not in seen:
                 seen.add(file.name.format(task=task))
                 yield task, file, path

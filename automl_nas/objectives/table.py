@@ -123,6 +123,10 @@ class TableObjective:
             simulated_seconds=self._charge(self.seconds, row, fidelity, trial.continued),
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """To other processes go the columns that an answer depends on."""
+        return {**self.__dict__, "table": self.table.only(self._columns())}
+
     def _columns(self) -> list[str]:
         """Every column that an answer depends on."""
         charges = [name for name in (self.seconds, self.training_flops) if name is not None]

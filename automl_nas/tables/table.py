@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -167,6 +167,10 @@ class Table:
         if name not in self.columns:
             raise UnknownName(f"column of table {self.name}", name, self.columns)
         return self.columns[name]
+
+    def only(self, columns: Iterable[str]) -> Table:
+        """The same rows with these columns alone."""
+        return replace(self, columns={name: self.column(name) for name in sorted(set(columns))})
 
     def place(self, fidelity: int | None) -> int:
         """Where on the fidelity axis an amount lies; None: the full one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -218,6 +219,17 @@ def test_a_study_goes_on_with_an_equal_table_and_not_with_another(tmp_path):
     changed = table(columns={**table().columns, "test_error": other})
     with pytest.raises(StudyMismatch, match="digest"):
         go(objective(table=changed), 7)
+
+
+def test_other_processes_get_only_what_answers_depend_on():
+    wide = {f"latency_{i}": Column(Metric("latency"), np.zeros(144)) for i in range(99)}
+    made = objective(table=table(columns={**table().columns, **wide}))
+    made.table.row(3)  # what is worked out once is not sent either
+    copy = pickle.loads(pickle.dumps(made))
+    assert sorted(copy.table.columns) == ["test_error", "training_seconds", "validation_error"]
+    assert ask(copy, 40, fidelity=3) == ask(made, 40, fidelity=3)
+    assert copy.identity_json() == made.identity_json()
+    assert len(made.table.columns) == 103
 
 
 def test_the_name_says_what_is_searched_on():
