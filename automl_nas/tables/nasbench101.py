@@ -63,8 +63,8 @@ Paths = Sequence[Path]
 class _Runs:
     """Trainings as they come: cell, epochs, numbers."""
 
-    rows: dict[str, int] = field(default_factory=dict)
-    """Module hash -> row."""
+    rows: dict[int, int] = field(default_factory=dict)
+    """Key -> row."""
     params: dict[int, int] = field(default_factory=dict)
     row: array[int] = field(default_factory=lambda: array("l"))
     epochs: array[int] = field(default_factory=lambda: array("l"))
@@ -73,7 +73,7 @@ class _Runs:
 
     def add(self, name: str, epochs: int, params: int, values: Iterable[float]) -> None:
         """One training."""
-        row = self.rows.setdefault(name, len(self.rows))
+        row = self.rows.setdefault(key_of(name), len(self.rows))
         self.params[row] = params
         self.row.append(row)
         self.epochs.append(epochs)
@@ -95,7 +95,7 @@ class _Runs:
                 columns.append(_column(quantity, dense, halfway=halfway))
         return Table(
             name,
-            np.array([key_of(one) for one in self.rows], dtype=np.int64),
+            np.array(list(self.rows), dtype=np.int64),
             {column.metric.name: column for column in columns},
             Fidelity("epochs", amounts[-1]),
             amounts,

@@ -47,7 +47,8 @@ def table(
             name says it too.
         observed: a repeat, the mean of them, or "drawn" by the trial's seed.
         invalid: what happens to a configuration that is no cell of the benchmark.
-        options: further ones of `automl_nas.tables.open`, such as `layout` or `cache`.
+        options: further ones of `automl_nas.tables.open`, such as `layout` or `cache`. A layout
+            with a sample of the cells fails on all others.
 
     Raises:
         MissingTable: no file is there.

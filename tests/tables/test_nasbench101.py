@@ -97,6 +97,12 @@ def test_a_kept_tfrecord_is_the_same(tmp_path):
     ]
 
 
+def test_a_name_that_is_no_hash_is_named(tmp_path):
+    write_tfrecord(tmp_path / "nasbench_full.tfrecord", names=("no hash at all",))
+    with pytest.raises(TableError, match=r"nasbench_full\.tfrecord is not"):
+        tables.open("nasbench101", path=tmp_path)
+
+
 @pytest.mark.parametrize("data", [b"[]", b"{}", b"nonsense", b'["a", 4, "", "", "????"]',
                                   b'["zz", 4, "", "", ""]'])  # fmt: skip
 def test_a_record_of_another_shape_is_named(tmp_path, data):
