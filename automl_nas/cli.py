@@ -11,6 +11,7 @@ import sys
 import click
 
 from automl_nas import registry
+from automl_nas.commands.data import data
 from automl_nas.commands.keeping import delete, rename, studies
 from automl_nas.commands.options import url
 from automl_nas.commands.running import resume, run
@@ -92,7 +93,7 @@ def doctor() -> None:
     sys.exit(0 if diagnose() else 1)
 
 
-for _command in (run, resume, studies, rename, delete, selftest):
+for _command in (run, resume, studies, rename, delete, data, selftest):
     cli.add_command(_command)
 
 

@@ -29,6 +29,7 @@ def test_help_names_every_command():
     assert done.returncode == 0
     for command in (
         "compare",
+        "data",
         "delete",
         "doctor",
         "list",

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from ConfigSpace import Configuration
 
-from automl_nas.errors import SettingError
+from automl_nas.errors import SettingError, TableError
 from automl_nas.tables.table import Table
 from automl_nas.types import Fidelity, Measurement, Metric, Trial
 
@@ -31,8 +31,8 @@ class Reading:
     column: str
     """Name of the table's column."""
     seed: int | tuple[int, ...] | Literal["mean", "drawn"] = "mean"
-    """One repeat; the mean over several or all; or "drawn": one that the trial's seed chooses, the
-    noise that a single training has."""
+    """One repeat; the mean over several or all; or "drawn": one that the trial's seed chooses among
+    the row's measured ones, the noise that a single training has."""
     name: str = ""
     """Name of the metric; empty: the column's."""
     fidelity: Literal["asked", "full"] = "asked"
@@ -98,7 +98,7 @@ class TableObjective:
         return {
             "type": type(self).__qualname__,
             "table": self.table.name,
-            "digest": self.table.digest,
+            "digest": self.table.digest_of(self._columns()),
             "readings": [[r.column, r.seed, r.name, r.fidelity] for r in self.readings],
             "charges": [self.seconds, self.training_flops, self.continues],
         }
@@ -109,8 +109,8 @@ class TableObjective:
         """The row's values at the fidelity (None: full).
 
         Raises:
-            TableError: the table has no such row.
-            SettingError: it has no such fidelity.
+            TableError: the table has no such row, or it was not measured there.
+            SettingError: the table has no such fidelity.
         """
         row = self.table.row(self.key(configuration))
         values = {
@@ -123,19 +123,45 @@ class TableObjective:
             simulated_seconds=self._charge(self.seconds, row, fidelity, trial.continued),
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """To other processes go the columns that an answer depends on."""
+        return {**self.__dict__, "table": self.table.only(self._columns())}
+
+    def _columns(self) -> list[str]:
+        """Every column that an answer depends on."""
+        charges = [name for name in (self.seconds, self.training_flops) if name is not None]
+        return [*(reading.column for reading in self.readings), *charges]
+
     def _value(self, row: int, reading: Reading, fidelity: int | None, seed: int) -> float:
+        amount = fidelity if reading.fidelity == "asked" else None
         chosen = reading.seed
         if chosen == "drawn":
-            chosen = self.table.seeds[seed % len(self.table.seeds)]
-        amount = fidelity if reading.fidelity == "asked" else None
-        return self.table.value(row, reading.column, fidelity=amount, seed=chosen)
+            chosen = self._drawn(row, reading.column, amount, seed)
+        value = self.table.value(row, reading.column, fidelity=amount, seed=chosen)
+        if value != value:
+            raise TableError(
+                f"table {self.table.name}: {reading.column} of row {row} was not measured at "
+                f"fidelity {'full' if amount is None else amount}, seed {chosen}: ask for others."
+            )
+        return value
+
+    def _drawn(self, row: int, column: str, amount: int | None, seed: int) -> int | Literal["mean"]:
+        """One of the repeats that were measured; "mean" where the column has no repeats."""
+        if "seed" not in self.table.column(column).axes:
+            return "mean"
+        values = (self.table.value(row, column, fidelity=amount, seed=s) for s in self.table.seeds)
+        given = [name for name, v in zip(self.table.seeds, values, strict=True) if v == v]
+        return given[seed % len(given)] if given else "mean"
 
     def _charge(self, column: str | None, row: int, fidelity: int | None, continued: int) -> float:
         """What lies beyond the amount that the continued trial has been charged for."""
         if column is None:
             return 0.0
         before = self._up_to(column, row, continued) if self.continues and continued else 0.0
-        return max(0.0, self._up_to(column, row, fidelity) - before)
+        amount = self._up_to(column, row, fidelity) - before
+        if amount != amount:
+            raise TableError(f"table {self.table.name}: {column} of row {row} was not measured.")
+        return max(0.0, amount)
 
     def _up_to(self, column: str, row: int, fidelity: int | None) -> float:
         """A cumulative column at a fidelity; one without that axis grows in proportion."""

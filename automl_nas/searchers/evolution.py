@@ -15,7 +15,7 @@ random configuration instead of searching for ever.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,7 +23,7 @@ from ConfigSpace import Configuration, ConfigurationSpace
 
 from automl_nas import configs, seeds
 from automl_nas.errors import SpaceError
-from automl_nas.searchers.base import best_first, require_unmeasured, selectable
+from automl_nas.searchers.base import best_first, require_unmeasured
 from automl_nas.settings import require_positive
 from automl_nas.types import History, Proposal, Record
 
@@ -59,15 +59,14 @@ class EvolutionSearcher:
         """
         require_unmeasured(self.space, history)
         rng = seeds.rng(self.name, history.seed, number)
-        population = selectable(history)[-self.population_size :]
+        youngest = (record for record in reversed(history.records) if record.selectable)
+        population = [*itertools.islice(youngest, self.population_size)][::-1]
         if len(population) < self.population_size:
             return Proposal(configs.sample(self.space, rng))
         parent = self._parent(history, population, rng)
         return Proposal(self._child(parent, rng), attrs={"parent": parent.number})
 
-    def _parent(
-        self, history: History, population: Sequence[Record], rng: configs.Generator
-    ) -> Record:
+    def _parent(self, history: History, population: list[Record], rng: configs.Generator) -> Record:
         draws = rng.randint(len(population), size=self.sample_size)
         return best_first(history, [population[i] for i in dict.fromkeys(draws.tolist())])[0]
 

@@ -4,13 +4,14 @@
 
 A benchmark is a module with `SOURCES`, registered in the entry-point group `automl_nas.tables`. A
 `Source` is one published layout: which files it has and how they become a `Table`. The first source
-whose files are all there is read.
+whose files are all there is read, unless `layout` names another; one that is only a part of its
+benchmark (a folder with three of 15,625 files) waits until no whole one is found.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,17 +51,30 @@ class Source:
     files: tuple[File, ...]
     """All of them are needed."""
     read: Callable[..., Table]
-    """`read(paths, task, **options)`: the found paths in the order of `files`."""
+    """`read(paths, task, **options)`: the found paths in the order of `files`, then of `extras`."""
     licence: str = ""
     """Of the data, in words."""
+    extras: tuple[File, ...] = ()
+    """Files that add columns where they are found; their paths are None where they are not."""
+    whole: Callable[[Sequence[Path]], bool] = lambda _paths: True
+    """Whether the found files are all of the benchmark or a part of it, without reading them."""
 
     def find(self, folder: Path, task: str) -> tuple[Path | None, ...]:
-        """The path of each file under the folder; None: not there."""
-        return tuple(_find(folder, file.name.format(task=task)) for file in self.files)
+        """The path of each needed file under the folder; None: not there."""
+        return tuple(find(folder, file.name.format(task=task)) for file in self.files)
+
+    def find_extras(self, folder: Path, task: str) -> tuple[Path | None, ...]:
+        """The path of each extra file under the folder; None: not there."""
+        return tuple(find(folder, file.name.format(task=task)) for file in self.extras)
 
 
 def open(
-    benchmark: str, task: str | None = None, *, path: str | Path | None = None, **options: Any
+    benchmark: str,
+    task: str | None = None,
+    *,
+    path: str | Path | None = None,
+    layout: str | None = None,
+    **options: Any,
 ) -> Table:
     """Reads a table into memory.
 
@@ -68,10 +82,11 @@ def open(
         benchmark: a registered name, such as `nasbench201`.
         task: one of the benchmark's tasks; None: its first.
         path: folder (searched two levels deep) or one file; None: the folder `AUTOML_NAS_DATA`.
+        layout: name of the source to read, such as `NASLib pickle`; None: the first that is there.
         options: what the benchmark's reader takes besides, see its module.
 
     Raises:
-        UnknownName: there is no such benchmark or task.
+        UnknownName: there is no such benchmark, task or layout.
         MissingTable: the files are not there; the message lists what is expected.
         TableError: a file is malformed, truncated or hostile.
     """
@@ -81,12 +96,32 @@ def open(
     if chosen not in known:
         raise UnknownName(f"task of {benchmark}", chosen, known)
     able = [source for source in sources if chosen in source.tasks]
+    if layout is not None:
+        able = [source for source in able if source.name == layout]
+        if not able:
+            names = [source.name for source in sources if chosen in source.tasks]
+            raise UnknownName(f"layout of {benchmark}/{chosen}", layout, names)
     folder = data_folder(path)
-    for source in able if folder else ():
-        paths = source.find(folder, chosen) if folder else ()
-        if all(paths):
-            return source.read(paths, chosen, **options)
-    raise MissingTable(f"{benchmark}/{chosen}", _expected(able, chosen), folder)
+    found = _first(able, folder, chosen) if folder else None
+    if found is None or folder is None:
+        raise MissingTable(f"{benchmark}/{chosen}", _expected(able, chosen), folder)
+    source, paths = found
+    return source.read((*paths, *source.find_extras(folder, chosen)), chosen, **options)
+
+
+def _first(
+    sources: Sequence[Source], folder: Path, task: str
+) -> tuple[Source, tuple[Path, ...]] | None:
+    """The first source that is all there and whole, else the first that is there."""
+    partial = None
+    for source in sources:
+        paths = tuple(path for path in source.find(folder, task) if path is not None)
+        if len(paths) < len(source.files):
+            continue
+        if source.whole(paths):
+            return source, paths
+        partial = partial or (source, paths)
+    return partial
 
 
 def data_folder(path: str | Path | None) -> Path | None:
@@ -95,7 +130,8 @@ def data_folder(path: str | Path | None) -> Path | None:
     return None if given is None else Path(given).expanduser()
 
 
-def _find(folder: Path, name: str) -> Path | None:
+def find(folder: Path, name: str) -> Path | None:
+    """The file (or `folder/name`) in the folder or at most two levels below; None: not there."""
     if folder.is_file():
         return folder if folder.match(name) else None
     return next((p for depth in _DEPTH for p in sorted(folder.glob(f"{depth}/{name}".lstrip("/")))),
@@ -105,17 +141,3 @@ def _find(folder: Path, name: str) -> Path | None:
 def _expected(sources: list[Source], task: str) -> Iterator[tuple[str, list[str]]]:
     for source in sources:
         yield source.name, [file.name.format(task=task) for file in source.files]
-
-
-Found = tuple[Source, tuple[Path | None, ...]]
-"""A source and the paths of its files, None where a file is missing."""
-
-
-def available(folder: Path) -> Mapping[tuple[str, str], list[Found]]:
-    """(benchmark, task) -> its sources with what was found of their files."""
-    found: dict[tuple[str, str], list[Found]] = {}
-    for benchmark in registry.names("table"):
-        for source in registry.load("table", benchmark).SOURCES:
-            for task in source.tasks:
-                found.setdefault((benchmark, task), []).append((source, source.find(folder, task)))
-    return found

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -66,6 +66,8 @@ class Table:
     """Amounts along the fidelity axis, ascending; the last is the full one."""
     seeds: tuple[int, ...] = ()
     """The benchmark's own names of its repeats, along the seed axis."""
+    continues: bool = False
+    """Whether fewer epochs are the beginning of the full training, not a training of their own."""
     source: str = ""
     """The official file or files and their layout, in words."""
 
@@ -83,11 +85,20 @@ class Table:
         return len(self.keys)
 
     def rows(self, keys: Sequence[Any] | Array) -> npt.NDArray[np.int64]:
-        """(n,) row numbers of native keys; -1 where the table has no such row."""
+        """(n,) row numbers of native keys; -1 where the table has no such row.
+
+        Raises:
+            TableError: keys of another kind, such as numbers where the table's are strings.
+        """
         order, ordered = self._sorted
         wanted = np.asarray(keys)
+        if not wanted.size or not len(ordered):
+            return np.full(wanted.shape, -1, dtype=np.int64)
         if wanted.dtype.kind != ordered.dtype.kind:
-            wanted = wanted.astype(ordered.dtype.kind)
+            if {wanted.dtype.kind, ordered.dtype.kind} != {"i", "u"}:
+                example = ordered[0].item()
+                raise TableError(f"table {self.name} has keys such as {example!r}, got {keys!r}.")
+            wanted = wanted.astype(ordered.dtype)
         places = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
         return np.where(ordered[places] == wanted, order[places], -1)
 
@@ -157,6 +168,10 @@ class Table:
             raise UnknownName(f"column of table {self.name}", name, self.columns)
         return self.columns[name]
 
+    def only(self, columns: Iterable[str]) -> Table:
+        """The same rows with these columns alone."""
+        return replace(self, columns={name: self.column(name) for name in sorted(set(columns))})
+
     def place(self, fidelity: int | None) -> int:
         """Where on the fidelity axis an amount lies; None: the full one.
 
@@ -196,15 +211,20 @@ class Table:
         ordered = self.keys[order]
         double = ordered[:-1][ordered[:-1] == ordered[1:]]
         if len(double):
-            raise TableError(f"table {self.name} has the key {double[0]!r} twice.")
+            raise TableError(f"table {self.name} has the key {double[0].item()!r} twice.")
         return order, ordered
 
     @functools.cached_property
     def digest(self) -> str:
         """Of keys and values: equal for tables that answer alike, whatever file they came from."""
+        return self.digest_of(self.columns)
+
+    def digest_of(self, columns: Iterable[str]) -> str:
+        """Of the keys and these columns alone, so that joining others changes nothing."""
         digest = hashlib.sha256(repr((self.name, self.fidelities, self.seeds)).encode())
         digest.update(np.ascontiguousarray(self.keys).tobytes())
-        for name, column in sorted(self.columns.items()):
+        for name in sorted(set(columns)):
+            column = self.column(name)
             digest.update(
                 repr((name, column.axes, column.scale, str(column.values.dtype))).encode()
             )

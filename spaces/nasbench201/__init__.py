@@ -3,10 +3,11 @@
     space = nasbench201.search_space()                 # a plain ConfigurationSpace; no torch
     network = nasbench201.build(configuration)         # plain torch.nn
     objective = nasbench201.training("digits")         # trains for real
+    objective = nasbench201.table("cifar100", path=...)  # looks up what was published
     recipe = nasbench201.supernet("digits")            # for gradient searchers
     index = nasbench201.to_index(configuration)        # the official number of the cell
 
-Whatever needs torch is imported when it is first used.
+Whatever needs torch or a table's reader is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from .space import (
 if TYPE_CHECKING:
     from .network import NetworkRecipe, build
     from .supernetwork import NB201SupernetRecipe
+    from .tables import table, yardstick
     from .tasks import images, supernet, training
 
 __all__ = [
@@ -40,9 +42,11 @@ __all__ = [
     "isomorphism_class",
     "search_space",
     "supernet",
+    "table",
     "to_arch",
     "to_index",
     "training",
+    "yardstick",
 ]
 
 _LAZY = {
@@ -51,12 +55,14 @@ _LAZY = {
     "build": "network",
     "images": "tasks",
     "supernet": "tasks",
+    "table": "tables",
     "training": "tasks",
+    "yardstick": "tables",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what needs torch (PEP 562)."""
+    """Imports what needs torch or a table's reader (PEP 562)."""
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
