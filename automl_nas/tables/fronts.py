@@ -98,4 +98,4 @@ def table_front(
 
 def _losses(values: Floats, metrics: Sequence[Metric]) -> Floats:
     signs = np.array([1.0 if metric.goal == "min" else -1.0 for metric in metrics])
-    return values * signs
+    return np.asarray(values * signs, dtype=np.float64)

@@ -11,8 +11,8 @@
 | transbench101_macro | digits, in early files padded with zeros     | `64-abcd-basic`     |
 
 The six ints of a cell of TransNAS-Bench-101 are NASLib's on svhn, scifar100 and ninapro and another
-cell than the same ints on the seven tasks of Taskonomy: the published sentinels lie on the cells without a path from input to
-output, under these readings only.
+cell than the same ints on the seven tasks of Taskonomy: under these readings, and no others, the
+published sentinels lie on the cells without a path from input to output.
 
 Source: automl/NASLib, branch zerocost; the hash is that of Ying et al., "NAS-Bench-101", ICML 2019.
 """

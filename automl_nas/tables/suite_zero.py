@@ -153,8 +153,8 @@ def _proxy(name: str, scores: Any, task: SuiteTask) -> Column:
     if name in task.undefined:
         scores[:] = np.nan
         note = "not defined for this task"
-    goal = "min" if name in _UNITS else "max"
-    return Column(Metric(name, goal, _UNITS.get(name, "")), scores, note=note)
+    metric = Metric(name, "min" if name in _UNITS else "max", _UNITS.get(name, ""))
+    return Column(metric, scores, note=note)
 
 
 def _part(task: SuiteTask) -> Part:
