@@ -110,7 +110,24 @@ def _nasbench101(key: Ints) -> str:
     if nodes is None:
         raise ValueError(f"expected n*n + n numbers for 2 to 7 nodes, got {len(key)}.")
     matrix = [key[row * nodes : (row + 1) * nodes] for row in range(nodes)]
-    return _graph_hash(matrix, [_NB101_LABELS[label] for label in key[nodes * nodes :]])
+    live = _live(matrix)
+    if not live:
+        raise ValueError(f"no way leads from the input to the output of the cell {key!r}.")
+    pruned = [tuple(matrix[v][w] for w in live) for v in live]
+    return _graph_hash(pruned, [_NB101_LABELS[key[nodes * nodes + v]] for v in live])
+
+
+def _live(matrix: Sequence[Ints]) -> list[int]:
+    """Nodes on a way from the first node to the last; the benchmark prunes all others."""
+    nodes = range(len(matrix))
+    reached, needed = {0}, {nodes[-1]}
+    for v in nodes:
+        if v in reached:
+            reached |= {w for w in nodes if matrix[v][w]}
+    for v in reversed(nodes):
+        if any(matrix[v][w] for w in needed):
+            needed.add(v)
+    return sorted(reached & needed)
 
 
 def _graph_hash(matrix: Sequence[Ints], labels: Sequence[int]) -> str:

@@ -72,9 +72,14 @@ def read_official(
     with reading(path, "a file of TransNAS-Bench-101"):
         results = {arch: found[task] for arch, found in data["data"][space].items()}
         curves, short = _curves(data["metrics_dict"][task], results)
+        seconds = curves.pop(_SECONDS)
         infos = _infos(data["info_names"], results)
-        columns = [*_measured(curves, task, mode, _note(mode, short)), *infos]
-        epochs = curves[_SECONDS].shape[1]
+        spent = Column(
+            Metric("training_seconds", "min", "s"), seconds, ("fidelity",),
+            note="since the training began",
+        )  # fmt: skip
+        columns = [spent, *_measured(curves, task, mode, _note(mode, short)), *infos]
+        epochs = seconds.shape[1]
     return Table(
         name=f"transbench101_{space}/{task}",
         keys=np.array(list(results)),
@@ -114,10 +119,7 @@ def _measured(curves: dict[str, Curves], task: str, mode: Mode, note: str) -> li
     watched = curves[f"valid_{score}"]
     epochs = np.arange(watched.shape[1])[None, :]
     order = _best_so_far(watched) if mode == "best" else epochs
-    columns = [
-        Column(Metric("training_seconds", "min", "s"), curves.pop(_SECONDS), ("fidelity",),
-               note="since the training began")
-    ]  # fmt: skip
+    columns = []
     for name, curve in curves.items():
         prefix, _, kind = name.partition("_")
         metric = _metric(prefix, kind, name, score, unit)
