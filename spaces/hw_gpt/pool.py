@@ -10,8 +10,10 @@ is answered by itself.
 The distance counts single steps: of the sum of heads (a step is the greatest common divisor of the
 choices), of the sum of MLP ratios, of depth and bias. Another width costs 1,000, more than all
 else, and each layer that differs adds 0.001, so that only equal architectures are at distance 0.
-Ties go to the first row. `leave_one_out` measures the error of the nearest *other* row: on the 10,000 rows of scale S 0.55 % of
-the perplexity, 0.04 % of the parameters, 0.4 % of the latency on an A100 and 5.1 % of its energy.
+Ties go to the first row.
+
+`leave_one_out` measures the error of the nearest *other* row: on the 10,000 rows of scale S 0.55 %
+of the perplexity, 0.04 % of the parameters, 0.4 % of the latency on an A100, 5.1 % of its energy.
 """
 
 from __future__ import annotations
