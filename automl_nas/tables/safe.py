@@ -13,7 +13,6 @@ from __future__ import annotations
 import ast
 import bz2
 import gzip
-import io
 import json
 import pickle
 import zipfile
@@ -113,7 +112,7 @@ def load_json(path: Path) -> Any:
         TableError: it is damaged.
     """
     with reading(path, "a JSON file"), opened(path) as file:
-        return json.load(io.TextIOWrapper(file, encoding="utf-8"))
+        return json.loads(file.read())
 
 
 def literal(text: str, path: Path) -> Any:
