@@ -139,8 +139,7 @@ def finish(record: Record, measurement: Measurement, failure: str, seconds: floa
     A storage keeps no infinities: what is not finite is NaN here as it will be after a resume.
     """
     values = {k: v if math.isfinite(v) else math.nan for k, v in measurement.values.items()}
-    finished = replace(
-        record,
+    finished = record.but(
         status="failed" if failure else "complete",
         values=values,
         training_flops=measurement.training_flops,
@@ -153,8 +152,7 @@ def finish(record: Record, measurement: Measurement, failure: str, seconds: floa
 
 def answered(record: Record, known: Record) -> Record:
     """A duplicate with the known measurement; charged only if the known one was not."""
-    copy = replace(
-        record,
+    copy = record.but(
         status=known.status,
         values=known.values,
         training_flops=known.training_flops,
@@ -174,4 +172,4 @@ def charged(record: Record, *, charge: bool) -> Record:
         simulated_seconds=record.simulated_seconds if charge else 0.0,
         seconds=seconds,
     )
-    return replace(record, cost=cost)
+    return record.but(cost=cost)

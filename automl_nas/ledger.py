@@ -27,7 +27,7 @@ import math
 import operator
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ConfigSpace import Configuration, ConfigurationSpace
@@ -276,7 +276,7 @@ class Ledger:
         template = trials.to_template(record, self._distributions, seed, notes)
         trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
         self._ids[number := self._number(trial_id)] = trial_id
-        self._pending[number] = opened = replace(record, number=number)
+        self._pending[number] = opened = record.but(number=number)
         return opened
 
     def _number(self, trial_id: int) -> int:
@@ -311,7 +311,7 @@ class Ledger:
         for name in counters:
             count = attrs.get(name, 0) + 1
             self._storage.set_trial_user_attr(trial_id, name, count)
-        marked = replace(record, interrupted=attrs.get(trials.INTERRUPTED, 0) + 1)
+        marked = record.but(interrupted=attrs.get(trials.INTERRUPTED, 0) + 1)
         self._pending[record.number] = marked
         return marked, count
 
@@ -330,7 +330,7 @@ class Ledger:
         self._check_lease()
         trial_id, storage = self._ids[record.number], self._storage
         order = record.number if self._terms.ordered else len(self.records)
-        record = replace(record, order=order)
+        record = record.but(order=order)
         storage.set_trial_user_attr(trial_id, trials.MEASUREMENT, trials.measurement(record, curve))
         state, values = trials.final_state(record, self.optimize)
         if record.status == "complete" and values is None and len(self.optimize) == 1:

@@ -21,6 +21,13 @@ DEATHS = "deaths"
 OWNER = "owner"
 
 
+class _Shared(dict[str, BaseDistribution]):
+    """Distributions, which nobody changes: Optuna's memory storage need not copy them each time."""
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> _Shared:
+        return self
+
+
 def to_template(
     record: Record,
     distributions: Mapping[str, BaseDistribution],
@@ -47,7 +54,7 @@ def to_template(
         datetime_start=datetime.datetime.now(datetime.UTC),
         datetime_complete=None,
         params=params,
-        distributions={name: distributions[name] for name in params},
+        distributions=_Shared((name, distributions[name]) for name in params),
         user_attrs={
             "configuration": params,
             "digest": record.digest,

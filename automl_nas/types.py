@@ -190,12 +190,19 @@ class Record:
         blank = Record(self.number, self.configuration, self.searcher)
         came = ("status", "values", "cost", "training_flops", "simulated_seconds", "duplicate_of",
                 "order", "failure", "evaluate_seconds")  # fmt: skip
-        return replace(self, **{name: getattr(blank, name) for name in came})
+        return self.but(**{name: getattr(blank, name) for name in came})
 
     @functools.cached_property
     def digest(self) -> str:
         """Of the configuration (`configs.digest`), worked out once."""
         return configs.digest(self.configuration)
+
+    def but(self, **changes: Any) -> Record:
+        """The record with fields changed; its digest is not worked out again."""
+        changed = replace(self, **changes)
+        if "configuration" not in changes and "digest" in vars(self):
+            vars(changed)["digest"] = self.digest
+        return changed
 
     def losses(self, metrics: Sequence[Metric]) -> tuple[float, ...]:
         """These metrics of a complete record, each minimised."""
