@@ -182,10 +182,10 @@ def sample(space: ConfigurationSpace, rng: Generator) -> Configuration:
 
 
 def _with(
-    configuration: Configuration, name: str, value: Value, rng: Generator
+    space: ConfigurationSpace, old: Mapping[str, Value], name: str, value: Value, rng: Generator
 ) -> dict[str, Value]:
-    """The configuration with one value changed; newly active children are sampled."""
-    known, old = layout(configuration.config_space), to_dict(configuration)
+    """A configuration's values with one changed; newly active children are sampled."""
+    known = layout(space)
 
     def suggest(key: str, slot: Slot) -> Value:
         if key == name:
@@ -195,22 +195,23 @@ def _with(
     return known.filled(suggest)[0]
 
 
-def mutable(configuration: Configuration) -> list[str]:
-    """Active hyperparameters with more than one value."""
-    slots = layout(configuration.config_space).slots
-    return [name for name in to_dict(configuration) if len(slots[name].options or (0, 1)) > 1]
+def mutable(space: ConfigurationSpace, values: Mapping[str, Value]) -> list[str]:
+    """Active hyperparameters with more than one value, given the values of all active ones."""
+    slots = layout(space).slots
+    return [name for name in values if len(slots[name].options or (0, 1)) > 1]
 
 
 def mutate(configuration: Configuration, rng: Generator) -> Configuration:
     """One active hyperparameter, drawn uniformly, gets another value of its own."""
-    space, names = configuration.config_space, mutable(configuration)
+    space, old = configuration.config_space, to_dict(configuration)
+    names = mutable(space, old)
     if not names:
         raise SpaceError("the configuration has no hyperparameter with more than one value.")
-    slots, old = layout(space).slots, to_dict(configuration)
+    slots = layout(space).slots
 
     def draw() -> Mapping[str, Value]:
         name = names[rng.randint(len(names))]
-        return _with(configuration, name, _another(slots[name], old[name], rng), rng)
+        return _with(space, old, name, _another(slots[name], old[name], rng), rng)
 
     return draw_legal(space, draw)
 
@@ -233,9 +234,9 @@ def neighbours(configuration: Configuration, rng: Generator) -> Iterator[Configu
     """
     space, old = configuration.config_space, to_dict(configuration)
     slots = layout(space).slots
-    for name in mutable(configuration):
+    for name in mutable(space, old):
         for value in _near(slots[name], old[name], rng):
-            neighbour = legal(space, _with(configuration, name, value, rng))
+            neighbour = legal(space, _with(space, old, name, value, rng))
             if neighbour is not None:
                 yield neighbour
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from automl_nas import evaluation, lineage, provenance, seeds
 from automl_nas.errors import MeasurementError, StudyError, TooManyFailures
@@ -121,9 +121,12 @@ class Session:
         return sum(record.number < imported for record in view.records) if imported else 0
 
     def _begin(self) -> None:
+        self.ledger.begin_session(self._provenance)
+
+    def _provenance(self) -> dict[str, Any]:
         packages = (*self.study.searcher.packages, *self.study.objective.packages)
         notes = {"budget": asdict(self.study.budget), "definition": self.study.definition}
-        self.ledger.begin_session(lambda: provenance.session(packages, **notes))
+        return provenance.session(packages, **notes)
 
     def history(self, view: View) -> History:
         """What the searcher may know."""

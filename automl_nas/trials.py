@@ -21,11 +21,13 @@ DEATHS = "deaths"
 OWNER = "owner"
 
 
-class _Shared(dict[str, BaseDistribution]):
-    """Distributions, which nobody changes: Optuna's memory storage need not copy them each time."""
+class _Template(FrozenTrial):
+    """Made to be stored once: Optuna's memory storage takes it over instead of copying it."""
 
-    def __deepcopy__(self, _memo: dict[int, Any]) -> _Shared:
-        return self
+    def __deepcopy__(self, _memo: dict[int, Any]) -> FrozenTrial:
+        stored = FrozenTrial.__new__(FrozenTrial)
+        vars(stored).update(vars(self))
+        return stored
 
 
 def to_template(
@@ -45,7 +47,7 @@ def to_template(
         "setup_seconds": record.setup_seconds,
         **notes,
     }
-    return FrozenTrial(
+    return _Template(
         number=-1,
         trial_id=-1,
         state=TrialState.RUNNING,
@@ -54,9 +56,9 @@ def to_template(
         datetime_start=datetime.datetime.now(datetime.UTC),
         datetime_complete=None,
         params=params,
-        distributions=_Shared((name, distributions[name]) for name in params),
+        distributions={name: distributions[name] for name in params},
         user_attrs={
-            "configuration": params,
+            "configuration": dict(params),
             "digest": record.digest,
             "searcher": record.searcher,
             "fidelity": record.fidelity,

@@ -230,6 +230,8 @@ def best_first(history: History, records: Sequence[Record]) -> list[Record]:
     Infeasible records come last, the smallest violations first, each violation in units of the
     largest of its constraint (constrained domination, Deb et al. 2002, section VI).
     """
+    if len(history.metrics) == 1 and not history.constraints:
+        return sorted(records, key=history.losses)
     feasible = [record for record in records if history.feasible(record)]
     ranked = [feasible[i] for i in pareto.order([history.losses(record) for record in feasible])]
     return ranked + _least_violating_first(history, [r for r in records if not history.feasible(r)])
