@@ -12,6 +12,7 @@ search jumps.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -38,7 +39,7 @@ def labelled(objective: TableObjective) -> Labelled:
         TableError: the table has fewer than two rows.
     """
     table = objective.table
-    return Labelled(row_space(table), replace(objective, key=functools.partial(_key, table.keys)))
+    return Labelled(row_space(table), replace(objective, key=row_key(table)))
 
 
 def row_space(table: Table) -> ConfigurationSpace:
@@ -52,6 +53,11 @@ def row_space(table: Table) -> ConfigurationSpace:
     space = ConfigurationSpace(name=f"{table.name} rows")
     space.add(Integer(NAME, (0, len(table) - 1)))
     return space
+
+
+def row_key(table: Table) -> Callable[[Configuration], Any]:
+    """From a configuration of the table's `row_space` to the row's native key."""
+    return functools.partial(_key, table.keys)
 
 
 def _key(keys: Any, configuration: Configuration) -> Any:
