@@ -2,11 +2,12 @@
 
 Imports `distributed` at once: import this module inside functions only.
 
-A task gets plain data: the space and the objective pickled once, the configuration as a dict. A
-task whose worker dies comes back at once instead of being tried on three more workers, as Dask
-would: a scheduler plugin marks each task as having used up its tries. A worker notes when it begins
-a trial, so that trials that only waited for the dead worker are told from those that may have
-killed it. A trial that exceeds its time limit is left running in a thread; its worker is restarted.
+Space and objective are sent to each worker once, those that come later too; a task gets the
+configuration as a dict. A task whose worker dies comes back at once instead of being tried on
+three more workers, as Dask would: a scheduler plugin marks each task as having used up its tries. A
+worker notes when it begins a trial, so that trials that only waited for the dead worker are told
+from those that may have killed it. A trial that exceeds its time limit is left running in a
+thread; its worker is restarted.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import functools
 import itertools
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from queue import Empty, Queue
@@ -25,7 +27,7 @@ import cloudpickle
 import dask
 from ConfigSpace import ConfigurationSpace
 from distributed import Client, Future, LocalCluster, get_worker, wait
-from distributed.diagnostics.plugin import SchedulerPlugin
+from distributed.diagnostics.plugin import SchedulerPlugin, WorkerPlugin
 from distributed.scheduler import KilledWorker
 from distributed.utils import sync
 
@@ -37,6 +39,10 @@ from automl_nas.objectives.base import Objective
 from automl_nas.types import Record, Trial
 
 _PREFIX = "automl_nas-"
+
+_ATTEMPTS = 10
+_PAUSE = 0.5
+"""Seconds before the objective is sent once more."""
 
 _SETTINGS = {
     "distributed.scheduler.worker-ttl": "1 hour",  # an objective may keep the interpreter busy
@@ -54,6 +60,19 @@ class OneDeath(SchedulerPlugin):
         for key in tasks:
             if str(key).startswith(_PREFIX):
                 scheduler.tasks[key].suspicious = scheduler.allowed_failures
+
+
+class Work(WorkerPlugin):
+    """The space and the objective of a run on a worker."""
+
+    def __init__(self, space: ConfigurationSpace, objective: Objective) -> None:
+        self._pickled = cloudpickle.dumps((configs.space_to_json(space), objective))
+
+    @functools.cached_property
+    def loaded(self) -> tuple[ConfigurationSpace, Objective]:
+        """Both, unpickled where they are first needed."""
+        space, objective = cloudpickle.loads(self._pickled)
+        return configs.space_from_json(space), objective
 
 
 @contextlib.contextmanager
@@ -107,11 +126,23 @@ class Workers:
         """
         self._client, self._workers = client, workers
         self._resources, self._time_limit = dict(resources or {}), time_limit
-        self._work = cloudpickle.dumps((configs.space_to_json(space), objective))
         self._count = itertools.count()
         self._topic = f"{_PREFIX}{uuid.uuid4().hex}"
         self._futures: dict[Future[Any], Record] = {}
         client.register_plugin(OneDeath(), name=f"{_PREFIX}one-death")
+        self._send(Work(space, objective))
+
+    def _send(self, work: Work) -> None:
+        """To all workers, once more where one of them died meanwhile."""
+        for attempt in itertools.count(1):
+            try:
+                self._client.register_plugin(work, name=self._topic)
+            except OSError:
+                if attempt == _ATTEMPTS:
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                return
 
     def free(self) -> bool:
         """Whether fewer trials are under way than there are workers."""
@@ -127,7 +158,6 @@ class Workers:
         key = f"{self._topic}-{record.number}-{next(self._count)}"
         future = self._client.submit(
             evaluate,
-            self._work,
             configs.to_dict(record.configuration),
             record.fidelity,
             trial,
@@ -179,16 +209,10 @@ class Workers:
         self._futures = {}
         with contextlib.suppress(Exception):  # the cluster itself may be gone
             self._client.cancel(futures, force=True)
-
-
-@functools.lru_cache(maxsize=4)
-def _unpickled(work: bytes) -> tuple[ConfigurationSpace, Objective]:
-    space, objective = cloudpickle.loads(work)
-    return configs.space_from_json(space), objective
+            self._client.unregister_worker_plugin(self._topic)
 
 
 def evaluate(
-    work: bytes,
     values: dict[str, configs.Value],
     fidelity: int | None,
     trial: Trial,
@@ -202,7 +226,8 @@ def evaluate(
         worker.scheduler.log_event, topic=topic, msg=worker.get_current_task()
     )
     sync(worker.loop, begun)  # waits until the scheduler knows: what follows may be deadly
-    space, objective = _unpickled(work)
+    work: Any = worker.plugins[topic]
+    space, objective = work.loaded
     configuration = configs.from_dict(space, values)
 
     def attempt() -> Outcome:
