@@ -1,7 +1,7 @@
 """The two toy benchmarks of TangleNAS: 4,096 cells and 6,561 small networks, all trained.
 
-    table = tables.open("tanglenas-toys", "cell", path="~/TangleNAS")          # Fashion-MNIST
-    table = tables.open("tanglenas-toys", "conv-macro", path="~/TangleNAS")    # CIFAR-10
+    table = tables.open("tanglenas_toys", "cell", path="~/TangleNAS")          # Fashion-MNIST
+    table = tables.open("tanglenas_toys", "conv-macro", path="~/TangleNAS")    # CIFAR-10
 
 Keys are the published ones: DARTS's genotype as Python prints it, and "[[c1, c2, c3, c4], [k1, k2,
 k3, k4]]", channels and kernel sizes. Every architecture was trained once, and the files have
@@ -170,7 +170,7 @@ def _errors(path: Path, rows: Mapping[str, Mapping[str, Any]]) -> list[Column]:
 
 def _table(task: str, path: Path, rows: Mapping[str, Any], columns: list[Column]) -> Table:
     return Table(
-        f"tanglenas-toys/{task}",
+        f"tanglenas_toys/{task}",
         np.array(list(rows)),
         {column.metric.name: column for column in columns},
         source=f"toy_benchmarks/{path.name} of TangleNAS",

@@ -3,6 +3,7 @@
     space = nasbench201.search_space()                 # a plain ConfigurationSpace; no torch
     network = nasbench201.build(configuration)         # plain torch.nn
     objective = nasbench201.training("digits")         # trains for real
+    objective = nasbench201.table("digits")            # the same, looked up: the table ships
     objective = nasbench201.table("cifar100", path=...)  # looks up what was published
     recipe = nasbench201.supernet("digits")            # for gradient searchers
     index = nasbench201.to_index(configuration)        # the official number of the cell

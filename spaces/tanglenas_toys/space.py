@@ -42,7 +42,7 @@ def search_space(task: str = "cell") -> ConfigurationSpace:
     Raises:
         UnknownName: the task is neither "cell" nor "conv-macro".
     """
-    space = ConfigurationSpace(name=f"tanglenas-toys {task}")
+    space = ConfigurationSpace(name=f"tanglenas_toys {task}")
     if task == "cell":
         space.add([Categorical(f"{cell}_{edge}", OPERATIONS) for cell in CELLS for edge in EDGES])
     elif task == "conv-macro":
@@ -50,7 +50,7 @@ def search_space(task: str = "cell") -> ConfigurationSpace:
             space.add(Categorical(f"channels_{index}", options, ordered=True))
             space.add(Categorical(f"kernel_{index}", KERNELS, ordered=True))
     else:
-        raise UnknownName("task of tanglenas-toys", task, ["cell", "conv-macro"])
+        raise UnknownName("task of tanglenas_toys", task, ["cell", "conv-macro"])
     return space
 
 

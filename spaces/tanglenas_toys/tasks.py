@@ -22,7 +22,7 @@ def table(task: str = "cell", *, path: str | Path | None = None) -> TableObjecti
         MissingTable: the files are not there.
         TableError: a file is damaged.
     """
-    data = tables.open("tanglenas-toys", task, path=path)
+    data = tables.open("tanglenas_toys", task, path=path)
     names = [name for name in data.columns if name != "train_error"]
     readings = tuple(Reading(name) for name in names)
     return TableObjective(data, to_key, readings, label="search on test errors")

@@ -151,7 +151,7 @@ def test_networks_are_read_with_their_lists_in_either_order(tmp_path, kernels_fi
 def test_a_damaged_file_is_named(tmp_path, damage):
     path = write(tmp_path, "cell", damage({key: cell_row(0) for key in cells(3)}))
     with pytest.raises(TableError, match=path.name):
-        tables.open("tanglenas-toys", "cell", path=tmp_path)
+        tables.open("tanglenas_toys", "cell", path=tmp_path)
 
 
 def test_a_network_that_is_there_twice_is_refused(tmp_path):
@@ -159,10 +159,10 @@ def test_a_network_that_is_there_twice_is_refused(tmp_path):
     key = macro_key((8, 16, 32, 64), (3, 3, 3, 5))
     write(tmp_path, "conv-macro", {key: row, "[[3, 3, 3, 5], [8, 16, 32, 64]]": row})
     with pytest.raises(TableError, match="different"):
-        tables.open("tanglenas-toys", "conv-macro", path=tmp_path)
+        tables.open("tanglenas_toys", "conv-macro", path=tmp_path)
 
 
 def test_missing_files_are_listed(tmp_path):
     with pytest.raises(MissingTable, match="entangled_cell_ss_benchmark"):
-        tables.open("tanglenas-toys", path=tmp_path)
+        tables.open("tanglenas_toys", path=tmp_path)
     assert len(OPERATIONS) == 4
