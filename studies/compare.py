@@ -1,6 +1,10 @@
-"""Blackbox and gradient searchers on NAS-Bench-201 cells, trained live on small images.
+"""Blackbox and gradient searchers on NAS-Bench-201 cells and small images.
 
     automl-nas compare --quick          # or: python -m studies.compare --quick
+    automl-nas compare --live           # trains every cell instead of looking it up
+
+Cells are looked up in the complete table that ships (docs/benchmarks/digits201.md); supernets are
+trained on the same images, always live.
 
 Every searcher gets the same charged training FLOPs, counted in full trainings of the average cell
 (`equivalents`). Searchers of one metric minimise the validation error; searchers of several
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 
     from automl_nas import Results, Study
     from automl_nas.images import ImageTask
-    from automl_nas.objectives.training import TrainingObjective
+    from automl_nas.objectives.base import Objective
     from automl_nas.searchers import GradientSearcher
     from automl_nas.searchers.base import Searcher
     from automl_nas.spelling import Spelt
@@ -40,18 +44,6 @@ FLOPs over a run of 25 equivalents on digits. Sized with this, it stays within t
 _ARCHITECTURE_LR = 0.02
 """Of Adam on architecture logits: DARTS's 3e-4 is meant for 50 epochs of CIFAR-10, more than a
 hundred times the steps that this budget allows."""
-_EVOLUTION = {"population_size": 8, "sample_size": 3}
-"""Of every evolution; small enough for a budget of 25."""
-_SETTINGS: dict[str, dict[str, Any]] = {
-    "smac:rf": {"initial": 6},
-    "smac:parego": {"initial": 6},
-    "optuna:tpe": {"settings": {"n_startup_trials": 6}},
-    "optuna:nsga2": {"settings": {"population_size": 8}},
-    "syne-tune:rea": _EVOLUTION,
-    "syne-tune:mo-rea": _EVOLUTION,
-    "regularized-evolution": _EVOLUTION,
-    "local-search": {"initial": 6},
-}
 _SINGLE = (
     "smac:rf",
     "optuna:tpe",
@@ -78,11 +70,17 @@ _GROUPS = (
 whose number of metrics it takes."""
 
 _QUICK = {"seeds": 1, "equivalents": 10}
-_DEFAULT = {"seeds": 3, "equivalents": 25}
+_DEFAULT = {"seeds": 5, "equivalents": 60}
+_FULL = {"seeds": 10, "equivalents": 100}
+_LIVE = {"seeds": 3, "equivalents": 25}
 
 
-def studies(*, seeds: int = 3, equivalents: int = 25, searchers: Sequence[str] = ()) -> list[Study]:
+def studies(
+    *, seeds: int = 5, equivalents: int = 60, searchers: Sequence[str] = (), live: bool = False
+) -> list[Study]:
     """Every searcher, or the given ones: `seeds` repeats of `equivalents` full trainings each.
+
+    Cells are looked up, or trained if `live`.
 
     `searchers` are spelt as `automl_nas.spelling` says and may be any that are registered; settings
     that are not given are those of this comparison.
@@ -90,7 +88,8 @@ def studies(*, seeds: int = 3, equivalents: int = 25, searchers: Sequence[str] =
     from automl_nas import Budget, Study
     from spaces import nasbench201
 
-    space, objective = nasbench201.search_space(), nasbench201.training("digits")
+    space = nasbench201.search_space()
+    objective = nasbench201.training("digits") if live else nasbench201.table("digits")
     return [
         Study(
             space,
@@ -108,7 +107,7 @@ def studies(*, seeds: int = 3, equivalents: int = 25, searchers: Sequence[str] =
 
 def _entrants(
     space: ConfigurationSpace,
-    objective: TrainingObjective,
+    objective: Objective,
     equivalents: int,
     names: Sequence[str],
 ) -> Iterator[tuple[list[str], str, Searcher]]:
@@ -124,21 +123,22 @@ def _entrants(
 
 
 def _entrant(
-    spelt: Spelt, space: ConfigurationSpace, objective: TrainingObjective, equivalents: int
+    spelt: Spelt, space: ConfigurationSpace, objective: Objective, equivalents: int
 ) -> tuple[str, Searcher]:
     """A searcher with the settings of this comparison where none are given, and its label."""
     from automl_nas import spelling
 
     head, _, sampler = spelt.name.partition(":")
     if head != "gradient":
-        return str(spelt), spelling.make(spelt, space, **_SETTINGS.get(spelt.name, {}))
+        return str(spelt), spelling.make(spelt, space, **_settings(spelt.name, equivalents))
     from automl_nas.searchers import GradientSearcher
     from spaces import nasbench201
 
-    supernet, full = nasbench201.supernet(task=objective.task), objective.full_training_flops
+    supernet, full = nasbench201.supernet("digits"), objective.full_training_flops
     assert full is not None, "the mean cell's FLOPs are known in closed form"
     variant = sampler or _SAMPLERS[0]
-    base = sized(space, supernet, objective.task, variant, (equivalents - 1) * full)
+    images = nasbench201.images("digits")
+    base = sized(space, supernet, images, variant, (equivalents - 1) * full)
     shared = {"data": base.data, "rounds": base.rounds, "recipe": base.recipe}
     searcher = spelling.make(spelt, space, supernet=supernet, **shared)
     assert isinstance(searcher, GradientSearcher)
@@ -146,7 +146,24 @@ def _entrant(
     return f"{spelling.Spelt(searcher.name, spelt.settings)}{epochs}", searcher
 
 
-def _takes(searcher: Searcher, objective: TrainingObjective, optimize: Sequence[str]) -> bool:
+def _settings(name: str, equivalents: int) -> dict[str, Any]:
+    """What fits a budget: about a quarter of it at random, a third of it as a population."""
+    initial, population = max(4, equivalents // 4), max(4, equivalents // 3)
+    evolution = {"population_size": population, "sample_size": max(2, population // 3)}
+    made: dict[str, dict[str, Any]] = {
+        "smac:rf": {"initial": initial},
+        "smac:parego": {"initial": initial},
+        "optuna:tpe": {"settings": {"n_startup_trials": initial}},
+        "optuna:nsga2": {"settings": {"population_size": population}},
+        "syne-tune:rea": evolution,
+        "syne-tune:mo-rea": evolution,
+        "regularized-evolution": evolution,
+        "local-search": {"initial": initial},
+    }
+    return made.get(name, {})
+
+
+def _takes(searcher: Searcher, objective: Objective, optimize: Sequence[str]) -> bool:
     """Whether a searcher belongs to the group of these metrics."""
     from automl_nas.errors import UnsupportedObjectives
     from automl_nas.types import History
@@ -197,19 +214,21 @@ def sized(
 
 
 @click.command("compare")
-@click.option("--out", default="results/compare", show_default=True, help="Folder for the results.")
+@click.option("--out", help="Folder for the results. [default: results/compare, or compare-live]")
 @click.option("--quick", is_flag=True, help="Smoke run: 1 seed, 10 full trainings each.")
-@click.option("--seeds", type=click.IntRange(1), help="Repeats of each searcher. [default: 3]")
+@click.option("--full", is_flag=True, help="10 seeds, 100 full trainings each.")
+@click.option("--live", is_flag=True, help="Train every cell (3 seeds, 25 full trainings each).")
+@click.option("--seeds", type=click.IntRange(1), help="Repeats of each searcher. [default: 5]")
 @click.option(
     "--equivalents",
     type=click.IntRange(3),
-    help="Budget of each run in full trainings of the average cell. [default: 25]",
+    help="Budget of each run in full trainings of the average cell. [default: 60]",
 )
 @SEARCHER
 @WORKERS
 @ACCEPT
 def command(
-    out: str,
+    out: str | None,
     seeds: int | None,
     equivalents: int | None,
     searchers: tuple[str, ...],
@@ -217,17 +236,21 @@ def command(
     accept: tuple[str, ...],
     *,
     quick: bool,
+    full: bool,
+    live: bool,
 ) -> None:
-    """Compare all searchers on NAS-Bench-201 cells trained on digits; resumes what OUT holds."""
+    """Compare all searchers on NAS-Bench-201 cells and digits; resumes what OUT holds."""
     from automl_nas.definitions import define
     from automl_nas.terminal import run_with_progress, stored
 
-    given = {"seeds": seeds, "equivalents": equivalents, "searchers": list(searchers) or None}
-    settings = (_QUICK if quick else _DEFAULT) | {k: v for k, v in given.items() if v is not None}
-    chosen = define("compare", settings)
-    storage = f"sqlite:///{Path(out) / 'study.db'}"
+    asked = {"seeds": seeds, "equivalents": equivalents, "searchers": list(searchers) or None}
+    given = {name: value for name, value in asked.items() if value is not None}
+    usual = _QUICK if quick else _FULL if full else _LIVE if live else _DEFAULT
+    chosen = define("compare", usual | given | ({"live": True} if live else {}))
+    folder = Path(out or ("results/compare-live" if live else "results/compare"))
+    storage = f"sqlite:///{folder / 'study.db'}"
     run_with_progress(chosen, storage, workers or os.cpu_count() or 1, accept=accept)
-    _report(stored(storage, [study.name for study in chosen]), Path(out), ranking=not quick)
+    _report(stored(storage, [study.name for study in chosen]), folder, ranking=not quick)
 
 
 def _report(results: list[Results], folder: Path, *, ranking: bool) -> None:
