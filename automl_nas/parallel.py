@@ -80,6 +80,13 @@ def run_studies(
             _listen(futures, events, on_event)
 
 
+@contextlib.contextmanager
+def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool for other work: one computing thread each, ended with this process and on an error."""
+    with _one_thread(), _pool(multiprocessing.get_context("spawn"), workers) as pool:
+        yield pool
+
+
 def _check_names(studies: Sequence[Study]) -> None:
     for name, count in Counter(study.name for study in studies).items():
         if count > 1:
