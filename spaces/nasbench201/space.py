@@ -165,6 +165,18 @@ def live_edges(configuration: Configuration) -> tuple[str, ...]:
     )
 
 
+def is_reduced(configuration: Configuration) -> bool:
+    """Whether every operation but `none` lies on a way from the input to the output."""
+    cell, reached = dict(zip(SOURCE_TARGET, operations(configuration), strict=True)), {0}
+    used = [edge for edge, operation in cell.items() if operation != "none"]
+    for edge in used:
+        source, target = SOURCE_TARGET[edge]
+        reached |= {target} if source in reached else set()
+    return tuple(used) == live_edges(configuration) and all(
+        SOURCE_TARGET[edge][0] in reached for edge in used
+    )
+
+
 def is_disconnected(configuration: Configuration) -> bool:
     """Whether no path leads from the input to the output: 341 of the 15,625 cells."""
     return all(SOURCE_TARGET[edge][0] != 0 for edge in live_edges(configuration))
