@@ -2,6 +2,7 @@
 
     objective = table("cifar100", path="~/benchmarks")            # validation error, mean of seeds
     objective = table("cifar10", observed="drawn")                # the noise of one training
+    objective = table("digits")                                   # needs no files: it ships
     objective = table("cifar10", devices=("raspi4", "pixel3"))    # latencies in ms besides
     objective = table("cifar10", protocol="published")            # searches on test, and says so
 
@@ -45,7 +46,7 @@ def table(
     task: str,
     *,
     path: str | Path | None = None,
-    observed: Observed = "mean",
+    observed: Observed | None = None,
     protocol: Protocol = "validation",
     devices: Sequence[str] = (),
     others: Sequence[str] = (),
@@ -58,7 +59,8 @@ def table(
     Args:
         task: `cifar10`, `cifar100`, `ImageNet16-120`, or `digits` (see `digits201`).
         path: folder or file; None: the folder `AUTOML_NAS_DATA`.
-        observed: a seed, the mean over several or all, or "drawn" by the trial's seed.
+        observed: a seed, the mean over several or all, or "drawn" by the trial's seed; None: the
+            mean, for `digits` the first seed.
         protocol: "published": as NASLib and NAS-Bench-Suite-Zero search, on the test error of seed
             888. The objective's name says so.
         devices: whose latency is a metric too, such as `raspi4`.
@@ -72,7 +74,7 @@ def table(
         SettingError: the protocol is neither of the two.
     """
     if task == "digits":
-        made: TableObjective = importlib.import_module(".digits201", __package__).table(
+        made: TableObjective = _digits201().table(
             path=path, observed=observed, others=tuple(others), **options
         )
         return made
@@ -81,11 +83,18 @@ def table(
     return TableObjective(
         opened,
         to_arch,
-        (*_readings(opened, protocol, observed), *(Reading(column) for column in extra)),
+        (
+            *_readings(opened, protocol, "mean" if observed is None else observed),
+            *(Reading(column) for column in extra),
+        ),
         seconds="training_seconds" if "training_seconds" in opened.columns else None,
         continues=opened.continues,
         label="published protocol, search on test" if protocol == "published" else "",
     )
+
+
+def _digits201() -> Any:
+    return importlib.import_module(".digits201", __package__)
 
 
 def _readings(opened: Table, protocol: Protocol, observed: Observed) -> list[Reading]:
@@ -125,6 +134,9 @@ def yardstick(
         MissingTable: the files are not there.
         UnknownName: there is no such task or metric.
     """
+    if task == "digits":
+        best: Yardstick = _digits201().yardstick(metric, path=path, **options)
+        return best
     opened = tables.open("nasbench201", task, path=path, **options)
     published = OPTIMA.get((task, metric))
     source = "" if published is None else f"published best accuracy {published:.2f}"
