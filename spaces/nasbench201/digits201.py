@@ -193,7 +193,7 @@ def _unseen(benchmark: Digits201, seen: Observed) -> tuple[int, ...]:
         return benchmark.seeds
     given = {seen} if isinstance(seen, int) else set(seen)
     left = tuple(seed for seed in benchmark.seeds if seed not in given)
-    if not left or not given <= set(benchmark.seeds):
+    if not left or not given or not given <= set(benchmark.seeds):
         raise SettingError(
             f"expected some of the seeds {benchmark.seeds} but not all, got observed={seen}: to "
             'observe all, say "mean".'
