@@ -6,7 +6,6 @@
     objective = nasbench201.table("digits")            # the same, looked up: the table ships
     objective = nasbench201.table("cifar100", path=...)  # looks up what was published
     recipe = nasbench201.supernet("digits")            # for gradient searchers
-    objective = nasbench201.table("digits")            # the same, looked up in a complete table
     index = nasbench201.to_index(configuration)        # the official number of the cell
 
 Whatever needs torch or a table's reader is imported when it is first used.
